@@ -1,0 +1,52 @@
+"""create_app: the one place that assembles the service."""
+
+from flask import Flask
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from clientes_service import config as settings
+from clientes_service import db, docs, health, http, logs, openapi
+from clientes_service.auth import guards, passwords, tokens
+from clientes_service.auth.views import auth, users
+from clientes_service.clientes.views import blp as clientes
+from clientes_service.config import Config
+
+EXPOSED_HEADERS = ["ETag", "Link", "Location", "Retry-After", "X-Request-Id"]
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Make the application from its settings, by default those of the environment. Raises ConfigError.
+
+    Opens no connection, so that a server may fork after it.
+    """
+    config = config or settings.load()
+    logs.configure(config.log_level)
+    db.connect(config.database_path)
+    app = Flask(__name__, static_folder=None)
+    app.config["SERVICE"] = config
+    tokens.init_app(app, config)
+    if config.local_auth:
+        passwords.warm_up()
+
+    # In this order: a server that cannot work says so; then who calls; then what is asked.
+    health.init_app(app)
+    app.before_request(guards.authenticate)
+    http.init_app(app)
+
+    api = openapi.Api(app)
+    app.config["OPENAPI"] = api.spec.to_dict
+    for blueprint in (health.blp, clientes):
+        api.register_blueprint(blueprint)
+    if config.local_auth:
+        for blueprint in (auth, users):
+            api.register_blueprint(blueprint)
+    app.register_blueprint(docs.errors_blp)
+    if config.docs:
+        app.register_blueprint(docs.blp)
+    guards.check_every_route(app)
+
+    if config.cors_origins:
+        CORS(app, origins=list(config.cors_origins), expose_headers=EXPOSED_HEADERS, max_age=600)
+    if config.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=0)  # type: ignore[method-assign]
+    return app

@@ -1,0 +1,79 @@
+"""The gate: every route says who may pass, and one that says nothing stops the application from being made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g, request
+
+from clientes_service import errors
+from clientes_service.auth import service, tokens
+from clientes_service.auth.models import Usuario
+from clientes_service.auth.roles import PERMISOS, Permiso, Rol
+from clientes_service.auth.service import TokenClaims
+from clientes_service.config import Config
+from clientes_service.http import current_config
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is calling: a user of ours with the token's claims, or the subject of another issuer's token."""
+
+    id: str
+    rol: Rol
+    usuario: Usuario | None = None
+    claims: TokenClaims | None = None
+
+
+def requires(permiso: Permiso, *, accepts: tuple[str, ...] = ("access",)) -> Callable[[View], View]:
+    """Let a view be called with this permission only, by the kinds of token that it `accepts`."""
+
+    def mark(view: View) -> View:
+        view.permiso = permiso  # type: ignore[attr-defined]
+        view.accepts = accepts  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def public(view: View) -> View:
+    """Let a view be called by anyone."""
+    view.permiso = None  # type: ignore[attr-defined]
+    return view
+
+
+def authenticate() -> None:
+    """Let the request pass, or raise NoAutenticado or SinPermiso (before_request)."""
+    if request.endpoint is None or request.method == "OPTIONS":
+        return
+    view: Any = current_app.view_functions[request.endpoint]
+    if view.permiso is None:
+        return
+    encoded = tokens.bearer_token(request.headers.get("Authorization"))
+    identity = _local(encoded, view.accepts) if current_config().local_auth else _external(encoded, current_config())
+    g.identity = identity
+    request.environ["clientes.user_id"] = identity.id  # for the access log
+    if view.permiso not in PERMISOS[identity.rol]:
+        raise errors.SinPermiso
+
+
+def _local(encoded: str, accepts: tuple[str, ...]) -> Identity:
+    claims = tokens.read(encoded)
+    if ("refresh" if claims.is_refresh else "access") not in accepts:
+        raise errors.NoAutenticado
+    usuario = service.identify(claims)
+    return Identity(str(usuario.id), Rol(usuario.rol), usuario, claims)
+
+
+def _external(encoded: str, config: Config) -> Identity:
+    claims = tokens.read_external(encoded, config.jwt_require_exp)
+    return Identity(claims["sub"], service.external_role(claims.get("rol")))
+
+
+def check_every_route(app: Flask) -> None:
+    """Raise RuntimeError for a route that is marked neither with `requires` nor with `public`."""
+    unmarked = [name for name, view in app.view_functions.items() if not hasattr(view, "permiso")]
+    if unmarked:
+        raise RuntimeError(f"these views say neither @requires nor @public: {', '.join(sorted(unmarked))}")

@@ -1,0 +1,88 @@
+"""Tokens on the wire: issued by flask-jwt-extended, and read more strictly than it does by default."""
+
+from datetime import timedelta
+from typing import Any
+
+import jwt
+from flask import Flask
+from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, decode_token
+from flask_jwt_extended.exceptions import JWTExtendedException
+
+from clientes_service import errors
+from clientes_service.auth.service import ACCESS_SECONDS, REFRESH_SECONDS, Ticket, TokenClaims
+from clientes_service.config import ASYMMETRIC, Config
+
+REQUIRED = {"exp", "iat", "sub", "jti", "type", "sid", "gen"}
+
+
+def init_app(app: Flask, config: Config) -> None:
+    """Set the key, the one algorithm, and what else a token must say."""
+    key = "JWT_PUBLIC_KEY" if config.jwt_algorithm in ASYMMETRIC else "JWT_SECRET_KEY"
+    app.config.update(
+        {
+            key: config.jwt_key,
+            "JWT_ALGORITHM": config.jwt_algorithm,
+            "JWT_DECODE_ALGORITHMS": [config.jwt_algorithm],
+            "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=ACCESS_SECONDS),
+            "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=REFRESH_SECONDS),
+            "JWT_COOKIE_CSRF_PROTECT": False,  # tokens travel in a header, which no other site can set
+            "JWT_ENCODE_ISSUER": config.jwt_issuer,
+            "JWT_DECODE_ISSUER": config.jwt_issuer,
+            "JWT_ENCODE_AUDIENCE": config.jwt_audience,
+            "JWT_DECODE_AUDIENCE": config.jwt_audience,
+        }
+    )
+    JWTManager(app)
+
+
+def issue(ticket: Ticket) -> dict[str, Any]:
+    """Return a new pair of tokens, and after how many seconds the access token expires."""
+    subject, claims = str(ticket.usuario.id), {"sid": ticket.sesion, "gen": ticket.generacion}
+    return {
+        "token": create_access_token(subject, additional_claims=claims),
+        "refresh_token": create_refresh_token(subject, additional_claims=claims),
+        "expira_en": ACCESS_SECONDS,
+    }
+
+
+def bearer_token(header: str | None) -> str:
+    """Return the token of an Authorization header (RFC 6750 §2.1; the scheme's case does not matter).
+
+    Raises NoAutenticado, without an error code where no token was sent (RFC 6750 §3.1).
+    """
+    scheme, _, token = (header or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise errors.NoAutenticado(
+            "Falta el token. Inicie sesión y envíelo en la cabecera Authorization.",
+            headers={"WWW-Authenticate": 'Bearer realm="clientes"'},
+        )
+    return token.strip()
+
+
+def read(encoded: str) -> TokenClaims:
+    """Verify one of our own tokens. Raises NoAutenticado."""
+    claims = _verified(encoded)
+    # flask-jwt-extended fills in a missing type or jti, so what the token itself says is looked at again.
+    given = jwt.decode(encoded, options={"verify_signature": False})
+    if not given.keys() >= REQUIRED or claims["type"] not in ("access", "refresh"):
+        raise errors.NoAutenticado
+    user, session, generation = claims["sub"], claims["sid"], claims["gen"]
+    if not (user.isascii() and user.isdigit() and isinstance(session, str) and isinstance(generation, int)):
+        raise errors.NoAutenticado
+    return TokenClaims(int(user), session, generation, claims["type"] == "refresh")
+
+
+def read_external(encoded: str, require_exp: bool) -> dict[str, Any]:
+    """Verify another issuer's token and return its claims. Raises NoAutenticado."""
+    claims = _verified(encoded)
+    if not claims["sub"] or claims["type"] == "refresh" or (require_exp and "exp" not in claims):
+        raise errors.NoAutenticado
+    return claims
+
+
+def _verified(encoded: str) -> dict[str, Any]:
+    try:
+        claims: dict[str, Any] = decode_token(encoded)
+    except (jwt.PyJWTError, JWTExtendedException) as error:
+        raise errors.NoAutenticado from error
+    return claims

@@ -1,0 +1,1 @@
+"""The clients: their rules, their table, what can be done to them, and their endpoints."""

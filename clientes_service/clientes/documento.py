@@ -1,0 +1,72 @@
+"""Identity documents of Peru as pure rules: formats, check digit, which numbers mean the same person."""
+
+import unicodedata
+from enum import StrEnum
+
+RUC_WEIGHTS = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
+OTRO_MAX = 30
+CE_MAX = 12
+
+
+class TipoDocumento(StrEnum):
+    """Kinds of identity document (a subset of SUNAT's catalogue 06)."""
+
+    RUC = "RUC"
+    DNI = "DNI"
+    CE = "CE"
+    OTRO = "OTRO"
+
+
+class DocumentoInvalido(ValueError):
+    """The number does not have the format of its kind; the message says in Spanish what it takes."""
+
+
+def compact(text: str) -> str:
+    """Drop spaces, hyphens and dashes of any kind (Unicode categories Zs and Pd, minus sign, soft hyphen)."""
+    return "".join(c for c in text if unicodedata.category(c) not in ("Zs", "Pd") and c not in "\u2212\u00ad")
+
+
+def normalize(tipo: TipoDocumento, numero: str) -> str:
+    """Return the number as it is stored: compact for RUC, DNI and CE, and CE in upper case.
+
+    Raises DocumentoInvalido. A wrong RUC check digit is not a wrong format: see `has_valid_check_digit`.
+    """
+    bare = compact(numero)
+    is_ascii_digits = bare.isascii() and bare.isdigit()
+    match tipo:
+        case TipoDocumento.RUC if not (is_ascii_digits and len(bare) == 11):
+            raise DocumentoInvalido("El RUC tiene 11 dígitos.")
+        case TipoDocumento.DNI if not (is_ascii_digits and len(bare) == 8):
+            raise DocumentoInvalido("El DNI tiene 8 dígitos, con sus ceros a la izquierda.")
+        case TipoDocumento.CE if not (bare.isascii() and bare.isalnum() and len(bare) <= CE_MAX):
+            raise DocumentoInvalido("El carné de extranjería tiene de 1 a 12 letras o dígitos.")
+        case TipoDocumento.OTRO:
+            if not 1 <= len(numero) <= OTRO_MAX:
+                raise DocumentoInvalido(f"El documento tiene de 1 a {OTRO_MAX} caracteres.")
+            return numero
+    return bare.upper()
+
+
+def comparison_key(numero: str) -> str:
+    """What two numbers have in common when they are the same: no spaces, no dashes, no case."""
+    return (compact(numero) or numero).upper()
+
+
+def has_valid_check_digit(ruc: str) -> bool:
+    """Whether an 11-digit RUC ends in its check digit (SUNAT, modulus 11; the result 10 → 0, 11 → 1)."""
+    weighted = sum(int(digit) * weight for digit, weight in zip(ruc, RUC_WEIGHTS, strict=False))
+    return (11 - weighted % 11) % 10 == int(ruc[10])
+
+
+def same_person(tipo: TipoDocumento, numero: str) -> list[tuple[TipoDocumento, str]]:
+    """Every document that identifies whoever holds this one, itself first, as (kind, comparison key).
+
+    A RUC that begins with 10 belongs to a person and holds the DNI in its digits 3 to 10; so a DNI can stand in ten
+    such numbers, one for each last digit, right or wrong.
+    """
+    found = [(tipo, comparison_key(numero))]
+    if tipo is TipoDocumento.RUC and numero.startswith("10"):
+        found.append((TipoDocumento.DNI, numero[2:10]))
+    if tipo is TipoDocumento.DNI:
+        found += [(TipoDocumento.RUC, f"10{numero}{digit}") for digit in range(10)]
+    return found

@@ -1,0 +1,199 @@
+"""What can be done to clients. Each use case that writes is one transaction over read, precondition and change."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from peewee import IntegrityError, fn
+
+from clientes_service import errors
+from clientes_service.clientes import documento
+from clientes_service.clientes.advertencias import Advertencia, warn_about
+from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
+from clientes_service.clientes.models import Cliente, code_key
+from clientes_service.db import snapshot, transaction
+from clientes_service.errors import FieldError
+
+# Whether a version is one that the caller accepts to overwrite; None where the caller did not say.
+Precondition = Callable[[str], bool] | None
+
+SORTABLE: dict[str, Any] = {
+    "id": Cliente.id,
+    "nombre": Cliente.nombre_orden,
+    "codigoCliente": Cliente.codigo_clave,
+    "fechaCreacion": Cliente.fecha_creacion,
+    "fechaModificacion": Cliente.fecha_modificacion,
+}
+DOCUMENTO = ("tipo_documento", "numero_documento")
+FIRST_WIDTH = 4
+LONGEST_NUMBER = 18  # digits that surely fit 64 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What this installation is strict about."""
+
+    strict_documents: bool = False
+    unique_document: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Escrito:
+    """A client after a write, and what is worth a second look."""
+
+    cliente: Cliente
+    advertencias: list[Advertencia]
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Conditions of a list; None is no condition. `sort` is a field of the API, then `,asc` or `,desc`."""
+
+    tipo_cliente: str | None = None
+    tipo_documento: str | None = None
+    numero_documento: str | None = None
+    codigo_cliente: str | None = None
+    vigente: bool | None = True
+    sort: str = "id"
+
+
+def get_cliente(id: int) -> Cliente:
+    """Return a client, active or not. Raises ClienteNoEncontrado."""
+    cliente: Cliente | None = Cliente.get_or_none(Cliente.id == id)
+    if cliente is None:
+        raise errors.ClienteNoEncontrado
+    return cliente
+
+
+def list_clientes(filters: Filters, page: int, size: int) -> tuple[list[Cliente], int]:
+    """Return one page (zero-based) and how many clients there are on all pages, both of one moment."""
+    query = Cliente.select().where(*_conditions(filters))
+    name, _, direction = filters.sort.partition(",")
+    column = SORTABLE[name]
+    order = column.desc() if direction == "desc" else column.asc()
+    with snapshot():
+        total = query.count()
+        rows = list(query.order_by(order, Cliente.id.asc()).paginate(page + 1, size)) if page * size < total else []
+    return rows, total
+
+
+def _conditions(filters: Filters) -> list[Any]:
+    wanted = {
+        Cliente.vigente: filters.vigente,
+        Cliente.tipo_cliente: filters.tipo_cliente,
+        Cliente.tipo_documento: filters.tipo_documento,
+        Cliente.documento_clave: filters.numero_documento and documento.comparison_key(filters.numero_documento),
+        Cliente.codigo_clave: filters.codigo_cliente and code_key(filters.codigo_cliente),
+    }
+    return [column == value for column, value in wanted.items() if value is not None] or [True]
+
+
+def create_cliente(datos: dict[str, Any], rules: Rules) -> Escrito:
+    """Store a new client. Raises CodigoDuplicado, DocumentoDuplicado and Validacion."""
+    cliente = Cliente(vigente=True).assign(_with_documento(datos, datos))
+    with _unique_codigo(datos), transaction():
+        advertencias = _check(cliente, rules)
+        cliente.stamp()
+        cliente.fecha_creacion = cliente.fecha_modificacion
+        cliente.save(force_insert=True)
+    return Escrito(cliente, advertencias)
+
+
+def update_cliente(id: int, datos: dict[str, Any], precondition: Precondition, rules: Rules) -> Escrito:
+    """Change the given fields alone. What already holds is no change, and leaves the version as it is.
+
+    Raises ClienteNoEncontrado, VersionObsoleta, CodigoDuplicado, DocumentoDuplicado and Validacion.
+    """
+    gives_document = not datos.keys().isdisjoint(DOCUMENTO)
+    with _unique_codigo(datos), transaction():
+        cliente = get_cliente(id)
+        if gives_document:
+            datos = _with_documento(datos, {name: getattr(cliente, name) for name in DOCUMENTO} | datos)
+        changes = {name: value for name, value in datos.items() if getattr(cliente, name) != value}
+        if not changes:
+            return Escrito(cliente, warn_about(cliente))
+        _require(precondition, cliente)
+        cliente.assign(changes)
+        advertencias = _check(cliente, rules) if gives_document else warn_about(cliente)
+        cliente.stamp().save()
+    return Escrito(cliente, advertencias)
+
+
+def delete_cliente(id: int, precondition: Precondition) -> None:
+    """Make a client inactive; one that is so already stays as it is. Raises ClienteNoEncontrado, VersionObsoleta."""
+    with transaction():
+        cliente = get_cliente(id)
+        if cliente.vigente:
+            _require(precondition, cliente)
+            cliente.vigente = False
+            cliente.stamp().save()
+
+
+def restore_cliente(id: int, precondition: Precondition, rules: Rules) -> Escrito:
+    """Make a client active again; one that is so already stays as it is.
+
+    Raises ClienteNoEncontrado, VersionObsoleta and DocumentoDuplicado.
+    """
+    with transaction():
+        cliente = get_cliente(id)
+        if cliente.vigente:
+            return Escrito(cliente, warn_about(cliente))
+        _require(precondition, cliente)
+        advertencias = _check(cliente, replace(rules, strict_documents=False))  # no document is given here
+        cliente.vigente = True
+        cliente.stamp().save()
+    return Escrito(cliente, advertencias)
+
+
+def suggest_codigo(prefijo: str) -> str:
+    """Return the highest number that stands behind this prefix, plus one, in the width in use. Reserves nothing."""
+    start = code_key(prefijo)
+    suffix = fn.SUBSTR(Cliente.codigo_clave, len(start) + 1)
+    # ':' follows '9' in ASCII, so that the range is what begins with the prefix and a digit.
+    highest = (
+        Cliente.select(suffix.alias("suffix"))
+        .where(Cliente.codigo_clave >= f"{start}0", Cliente.codigo_clave < f"{start}:")
+        .where(fn.LENGTH(suffix) <= LONGEST_NUMBER, fn.LENGTH(fn.LTRIM(suffix, "0123456789")) == 0)
+        .order_by(suffix.cast("BIGINT").desc(), fn.LENGTH(suffix).desc())
+        .limit(1)
+        .scalar()
+    )
+    digits = str(int(highest or 0) + 1)
+    return prefijo + digits.zfill(len(highest) if highest else FIRST_WIDTH)
+
+
+def _with_documento(datos: dict[str, Any], pair: dict[str, Any]) -> dict[str, Any]:
+    """The given fields with the number as it is stored, checked against its kind. Raises Validacion."""
+    try:
+        numero = documento.normalize(TipoDocumento(pair["tipo_documento"]), pair["numero_documento"])
+    except DocumentoInvalido as error:
+        raise errors.Validacion(errors=[FieldError("numeroDocumento", str(error))]) from error
+    return {**datos, "numero_documento": numero}
+
+
+def _require(precondition: Precondition, current: Cliente) -> None:
+    if precondition and not precondition(current.version_publica):
+        raise errors.VersionObsoleta(current)
+
+
+def _check(cliente: Cliente, rules: Rules) -> list[Advertencia]:
+    """The warnings about a client whose document is being given, where this installation does not refuse them."""
+    advertencias = warn_about(cliente)
+    for advertencia in advertencias:
+        if advertencia.codigo == "RUC_DIGITO_INVALIDO" and rules.strict_documents:
+            raise errors.Validacion(errors=[FieldError(advertencia.campo, advertencia.mensaje)])
+        if advertencia.codigo == "DOCUMENTO_REPETIDO" and rules.unique_document:
+            raise errors.DocumentoDuplicado(advertencia.clientes or [])
+    return advertencias
+
+
+@contextmanager
+def _unique_codigo(datos: dict[str, Any]) -> Iterator[None]:
+    """Name the client that has the code, when the database refused it. Stands around the transaction, not in it."""
+    try:
+        yield
+    except IntegrityError as error:
+        clave = code_key(datos["codigo_cliente"])
+        taken = Cliente.get_or_none(Cliente.codigo_clave == clave)
+        raise errors.CodigoDuplicado(taken.id if taken else None) from error

@@ -1,0 +1,23 @@
+"""gunicorn's settings. Its command line and GUNICORN_CMD_ARGS override them."""
+
+import sys
+
+from clientes_service import config as settings
+
+try:
+    service = settings.load()
+except settings.ConfigError as error:
+    sys.exit(f"clientes_service does not start: {error}")
+
+bind = service.bind
+workers = service.workers
+worker_class = "gthread"
+threads = 4
+keepalive = 95  # longer than a router's own (Heroku: 90 s), so that it never picks a connection that is closing
+graceful_timeout = 25  # a host sends SIGKILL 30 s after SIGTERM
+timeout = 60
+control_socket_disable = True  # another gunicorn of the same user would take it over
+accesslog = "-"
+errorlog = "-"
+loglevel = service.log_level.lower()
+logger_class = "clientes_service.logs.GunicornLogger"

@@ -1,0 +1,82 @@
+"""A real gunicorn on a real file, for what an application under test cannot show."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PASSWORD
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+ADMIN_DNI = "40000001"
+
+
+class Server:
+    """A running service: `url`, its process, its folder, and what it wrote to its log."""
+
+    def __init__(self, folder: Path, workers: int, environ: dict[str, str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.folder, self.url, self.log = folder, f"http://127.0.0.1:{port}", folder / "server.log"
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("CLIENTES_") and k != "GUNICORN_CMD_ARGS"}
+        self.environ = {
+            **clean,
+            "DATABASE_URL": f"sqlite:///{folder}/clientes.db",
+            "CLIENTES_INSTANCE_PATH": str(folder / "instance"),
+            "WEB_CONCURRENCY": str(workers),
+            "PORT": str(port),
+            **environ,
+        }
+
+    def cli(self, *words: str, **kwargs: object) -> "subprocess.CompletedProcess[str]":
+        """Run a `clientes-service` command with this server's settings."""
+        command = [str(BIN / "clientes-service"), *words]
+        return subprocess.run(command, env=self.environ, cwd=ROOT, text=True, capture_output=True, **kwargs)  # type: ignore[call-overload,no-any-return]
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [BIN / "gunicorn", "wsgi:app"], env=self.environ, cwd=ROOT, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                urllib.request.urlopen(self.url + "/readyz", timeout=2)
+                return
+            except (urllib.error.URLError, OSError):
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.05)
+        pytest.fail("the server did not become ready:\n" + self.log.read_text())
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+    """Start a server with its own database and one ADMIN (ADMIN_DNI, PASSWORD); stopped after the module."""
+    servers = []
+
+    def start(workers: int = 2, **environ: str) -> Server:
+        server = Server(tmp_path_factory.mktemp("server"), workers, environ)
+        words = "users create --nombre Pruebas --email pruebas@example.pe --rol ADMIN --password-stdin --dni"
+        made = server.cli(*words.split(), ADMIN_DNI, input=PASSWORD)
+        assert made.returncode == 0, made.stderr
+        server.start()
+        servers.append(server)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
