@@ -63,7 +63,9 @@ class Parser(FlaskParser):
 
     def handle_error(self, error: ma.ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
         """Turn marshmallow's messages into the one error shape."""
-        raise errors.Validacion(errors=field_errors(error.messages)) from error
+        by_location = dict(error.normalized_messages())  # type: ignore[no-untyped-call]
+        found = [problem for messages in by_location.values() for problem in field_errors(messages)]
+        raise errors.Validacion(errors=found) from error
 
 
 def _query_problems(req: Request, known: Mapping[str, Any]) -> list[FieldError]:

@@ -135,7 +135,7 @@ class ClienteQuery(Schema):
 class CodigoQuery(Schema):
     """Which series of codes to continue."""
 
-    prefijo = Text(40, CODIGO, "Use letras sin tilde, dígitos y . _ - /", load_default="CLI")
+    prefijo = Text(30, CODIGO, "Use letras sin tilde, dígitos y . _ - /", load_default="CLI")
 
 
 class CodigoSugerido(Schema):
