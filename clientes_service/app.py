@@ -34,7 +34,7 @@ def create_app(config: Config | None = None) -> Flask:
     http.init_app(app)
 
     api = openapi.Api(app)
-    app.config["OPENAPI"] = api.spec.to_dict
+    app.config["OPENAPI"] = api.document
     for blueprint in (health.blp, clientes):
         api.register_blueprint(blueprint)
     if config.local_auth:

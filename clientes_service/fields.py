@@ -52,10 +52,10 @@ class Text(fields.String):
     default_error_messages = SPANISH
 
     def __init__(self, length: int, pattern: str | None = None, hint: str | None = None, **kwargs: Any) -> None:
-        schema: dict[str, Any] = {} if kwargs.get("dump_only") else {"maxLength": length}
-        if pattern and not kwargs.get("dump_only"):
-            schema["pattern"] = f"^(?:{pattern})$"
-        if not kwargs.get("allow_none") and not kwargs.get("dump_only"):
+        schema: dict[str, Any] = {"maxLength": length}
+        if pattern:  # what may be null may be empty
+            schema["pattern"] = f"^(?:{pattern}){'?' if kwargs.get('allow_none') else ''}$"
+        if not kwargs.get("allow_none"):
             schema["minLength"] = 1
         super().__init__(metadata={**schema, **kwargs.pop("metadata", {})}, **kwargs)
         self.length, self.pattern, self.hint = length, pattern and re.compile(pattern), hint
@@ -77,7 +77,8 @@ class Email(Text):
     """An e-mail address with a dot in its domain (RFC 5321 §4.5.3.1 limits it to 254)."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(254, metadata={"format": "email"}, **kwargs)
+        form = {} if kwargs.get("allow_none") else {"format": "email"}  # which an empty text, for null, has not
+        super().__init__(254, metadata={**form, **kwargs.pop("metadata", {})}, **kwargs)
         self.check = validate.Email(error="No parece un correo; escríbalo como nombre@ejemplo.pe.")
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:

@@ -14,7 +14,7 @@ from peewee import PeeweeException
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_etags
-from werkzeug.routing import BaseConverter, ValidationError
+from werkzeug.routing import BaseConverter
 
 from clientes_service import db, errors
 from clientes_service.config import Config
@@ -33,15 +33,16 @@ logger = logging.getLogger(__name__)
 
 
 class IdConverter(BaseConverter):
-    """A row id in a path: ASCII digits that fit 64 bits. Anything else is no address of this service."""
+    """A row id in a path: ASCII digits. Anything else is no address of this service."""
 
     regex = "[0-9]+"
 
     def to_python(self, value: str) -> int:
-        """Return the number, or let the router answer 404."""
-        if len(value) > 19 or int(value) not in INT64:
-            raise ValidationError
-        return int(value)
+        """Return the number; beyond 18 digits, the greatest of 64 bits, which no row has.
+
+        Refusing it here instead would make the router answer 405 for the methods of other routes.
+        """
+        return int(value) if len(value) <= 18 else INT64.stop - 1
 
 
 class Parser(FlaskParser):

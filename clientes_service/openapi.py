@@ -1,6 +1,7 @@
 """The OpenAPI document: what decorators cannot tell flask-smorest is added here, for every operation alike."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, TypeVar
 
 import flask_smorest
@@ -12,7 +13,7 @@ from marshmallow import fields
 from clientes_service import __version__, errors
 from clientes_service.errors import ServiceError
 from clientes_service.fields import camelcase
-from clientes_service.http import problem_response
+from clientes_service.http import IdConverter, problem_response
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -68,6 +69,9 @@ class Problem(ma.Schema):
     code = fields.String(required=True, metadata={"description": "Stable; what programs compare"})
     errors = fields.List(fields.Nested(ProblemField), required=True)
     requestId = fields.String(required=True)  # noqa: N815
+    existenteId = fields.Integer(metadata={"description": "With `CODIGO_DUPLICADO`: who has the code"})  # noqa: N815
+    clientes = fields.List(fields.Integer(), metadata={"description": "With `DOCUMENTO_DUPLICADO`: who has it"})
+    actual = fields.Dict(metadata={"description": "With `VERSION_OBSOLETA`: the client as it is now"})
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]
@@ -86,6 +90,28 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         super().__init__(app, spec_kwargs=options)
         scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
         self.spec.components.security_scheme("bearer", scheme)
+        self.register_converter(IdConverter, lambda _: {"type": "integer", "minimum": 0})
+
+    def document(self) -> dict[str, Any]:
+        """Return the finished document, with an example of each body made from those of its fields.
+
+        A field without an example takes the one that its name has elsewhere. Raises KeyError where none is found.
+        """
+        document: dict[str, Any] = deepcopy(self.spec.to_dict())
+        schemas = document["components"]["schemas"]
+        del schemas["PaginationMetadata"]  # flask-smorest's own, which nothing here uses
+        by_name: dict[str, Any] = {}
+        for schema in schemas.values():
+            for name, member in schema["properties"].items():
+                if "example" in member:
+                    by_name.setdefault(name, member["example"])
+        operations = [part for path in document["paths"].values() for part in path.values() if "responses" in part]
+        for operation in operations:
+            for body in (operation.get("requestBody", {}), *operation["responses"].values()):
+                for media in body.get("content", {}).values():
+                    if "examples" not in media:
+                        media["example"] = _example(media["schema"], schemas, by_name)
+        return document
 
     def handle_http_exception(self, error: Exception) -> Response:
         """Answer as for every other error."""
@@ -152,13 +178,13 @@ def _error_response(kinds: list[type[ServiceError]]) -> dict[str, Any]:
         "content": {
             "application/problem+json": {
                 "schema": {"$ref": "#/components/schemas/Problem"},
-                "examples": {kind.code: {"value": _example(kind)} for kind in kinds},
+                "examples": {kind.code: {"value": _problem_example(kind)} for kind in kinds},
             }
         },
     }
 
 
-def _example(kind: type[ServiceError]) -> dict[str, Any]:
+def _problem_example(kind: type[ServiceError]) -> dict[str, Any]:
     return {
         "type": kind.type_path(),
         "title": kind.title,
@@ -168,3 +194,16 @@ def _example(kind: type[ServiceError]) -> dict[str, Any]:
         "errors": [],
         "requestId": "7d9f4b0c2f3e4a51",
     }
+
+
+def _example(schema: dict[str, Any], schemas: dict[str, Any], by_name: dict[str, Any], name: str = "") -> Any:
+    """A value of a schema, whose objects stand in `schemas`."""
+    schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if "example" in schema:
+        return schema["example"]
+    match schema.get("type"):
+        case "object":
+            return {key: _example(member, schemas, by_name, key) for key, member in schema["properties"].items()}
+        case "array":
+            return [_example(schema["items"], schemas, by_name, name)]
+    return by_name[name]

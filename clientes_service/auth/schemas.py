@@ -12,12 +12,21 @@ from clientes_service.clientes import documento
 from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
 from clientes_service.fields import Choice, Email, Flag, Schema, Text
 
+DNI = {
+    "description": "8 digits; spaces and dashes are dropped",
+    "pattern": "^[ -]*(?:[0-9][ -]*){8}$",
+    "example": "01234567",
+}
+ROL = {"example": "OFICINA"}
+NOMBRE = {"example": "Rosa Quispe"}
+EMAIL = {"example": "rosa@example.pe"}
+
 
 class Dni(Text):
     """A DNI: eight digits, however they were spaced."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(20, metadata={"example": "00000000", "description": "8 digits"}, **kwargs)
+        super().__init__(20, metadata=DNI, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -31,7 +40,9 @@ class Password(Text):
     """A password, taken as it was typed: neither trimmed nor otherwise changed."""
 
     def __init__(self, low: int = 1, **kwargs: Any) -> None:
-        super().__init__(MAX_LENGTH, metadata={"minLength": low, "format": "password"}, **kwargs)
+        super().__init__(
+            MAX_LENGTH, metadata={"minLength": low, "format": "password", "example": "quinua-tarwi-kiwicha"}, **kwargs
+        )
         self.low = low
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -53,35 +64,41 @@ class Credentials(Schema):
 class Tokens(Schema):
     """A pair of tokens and who they are for."""
 
-    token = fields.String(required=True, metadata={"description": "Access token, for the Authorization header"})
-    refresh_token = fields.String(required=True, metadata={"description": "For POST /auth/refresh alone"})
-    expira_en = fields.Integer(required=True, metadata={"description": "Seconds that the access token lives"})
-    nombre = fields.String(required=True)
-    email = fields.String(required=True)
-    rol = Choice(Rol, required=True)
+    token = fields.String(
+        required=True, metadata={"description": "Access token, for the Authorization header", "example": "eyJ…"}
+    )
+    refresh_token = fields.String(
+        required=True, metadata={"description": "For POST /auth/refresh alone", "example": "eyJ…"}
+    )
+    expira_en = fields.Integer(
+        required=True, metadata={"description": "Seconds that the access token lives", "example": 900}
+    )
+    nombre = fields.String(required=True, metadata=NOMBRE)
+    email = fields.String(required=True, metadata=EMAIL)
+    rol = Choice(Rol, required=True, metadata=ROL)
 
 
 class Identidad(Schema):
     """A user as it sees itself."""
 
-    id = fields.Integer(required=True)
-    dni = fields.String(required=True)
-    nombre = fields.String(required=True)
-    email = fields.String(required=True)
-    rol = Choice(Rol, required=True)
+    id = fields.Integer(required=True, metadata={"example": 1})
+    dni = fields.String(required=True, metadata={"example": "01234567"})
+    nombre = fields.String(required=True, metadata=NOMBRE)
+    email = fields.String(required=True, metadata=EMAIL)
+    rol = Choice(Rol, required=True, metadata=ROL)
 
 
 class TokenValido(Schema):
     """The token holds, and this is whose it is."""
 
-    mensaje = fields.String(required=True)
+    mensaje = fields.String(required=True, metadata={"example": "Token válido y usuario activo"})
     usuario = fields.Nested(Identidad, required=True)
 
 
 class Usuario(Identidad):
     """A user as an ADMIN sees it. Passwords never come back."""
 
-    vigente = fields.Boolean(required=True)
+    vigente = fields.Boolean(required=True, metadata={"example": True})
 
 
 class UsuarioList(Schema):
@@ -93,18 +110,18 @@ class UsuarioList(Schema):
 class UsuarioUpdate(Schema):
     """What of a user can change."""
 
-    nombre = Text(150, metadata={"example": "Rosa Quispe"})
-    email = Email()
-    rol = Choice(Rol)
+    nombre = Text(150, metadata=NOMBRE)
+    email = Email(metadata=EMAIL)
+    rol = Choice(Rol, metadata=ROL)
     password = Password(MIN_LENGTH)
-    vigente = Flag()
+    vigente = Flag(metadata={"example": True})
 
 
 class UsuarioCreate(Schema):
     """A new user."""
 
     dni = Dni(required=True)
-    nombre = Text(150, required=True, metadata={"example": "Rosa Quispe"})
-    email = Email(required=True)
-    rol = Choice(Rol, required=True)
+    nombre = Text(150, required=True, metadata=NOMBRE)
+    email = Email(required=True, metadata=EMAIL)
+    rol = Choice(Rol, required=True, metadata=ROL)
     password = Password(MIN_LENGTH, required=True)

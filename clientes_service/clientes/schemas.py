@@ -12,6 +12,7 @@ from clientes_service.fields import Choice, Email, PlainInteger, Schema, Text
 
 CODIGO = r"[A-Za-z0-9._/-]+(?: [A-Za-z0-9._/-]+)*"
 TELEFONO = r"(?:[ +().#/-]*[0-9]){6}[0-9 +().#/-]*"
+FECHA = {"format": "date-time", "example": "2026-11-24T15:04:05.123Z"}
 NUMERO_MAX = 100  # as typed: spaces and dashes are dropped before the kind's own limit counts
 
 
@@ -37,13 +38,17 @@ class ClienteCreate(Schema):
         required=True,
         metadata={"description": "Unique across all clients, without regard to case", "example": "CLI0001"},
     )
-    direccion = Text(200, allow_none=True, metadata={"description": "Primary service address"})
+    direccion = Text(
+        200, allow_none=True, metadata={"description": "Primary service address", "example": "Av. Los Álamos 12, Tacna"}
+    )
     telefono = Text(
         30, TELEFONO, "Use dígitos (al menos 6), espacios y + - ( ) . / #", allow_none=True,
         metadata={"example": "+51 952 123 456"},
     )  # fmt: skip
-    email = Email(allow_none=True)
-    contacto_representante = Text(150, allow_none=True, metadata={"description": "Recommended for EMPRESA"})
+    email = Email(allow_none=True, metadata={"example": "contacto@example.pe"})
+    contacto_representante = Text(
+        150, allow_none=True, metadata={"description": "Recommended for EMPRESA", "example": "Rosa Quispe"}
+    )
 
     @ma.validates_schema(skip_on_field_errors=False)
     def check_documento(self, datos: dict[str, Any], **_: Any) -> None:
@@ -65,7 +70,7 @@ class ClienteUpdate(ClienteCreate):
 class Cliente(Schema):
     """A client."""
 
-    id = fields.Integer(dump_only=True, required=True, metadata={"example": 1})
+    id = fields.Integer(required=True, metadata={"example": 1})
     nombre = fields.String(required=True)
     tipo_cliente = Choice(TipoCliente, required=True)
     tipo_documento = Choice(TipoDocumento, required=True)
@@ -75,10 +80,10 @@ class Cliente(Schema):
     telefono = fields.String(required=True, allow_none=True)
     email = fields.String(required=True, allow_none=True)
     contacto_representante = fields.String(required=True, allow_none=True)
-    vigente = fields.Boolean(required=True)
+    vigente = fields.Boolean(required=True, metadata={"example": True})
     version = fields.String(required=True, attribute="version_publica", metadata={"example": "5f0c2a11-42"})
-    fecha_creacion = fields.String(required=True, metadata={"format": "date-time"})
-    fecha_modificacion = fields.String(required=True, metadata={"format": "date-time"})
+    fecha_creacion = fields.String(required=True, metadata=FECHA)
+    fecha_modificacion = fields.String(required=True, metadata=FECHA)
 
 
 class Advertencia(Schema):
@@ -87,10 +92,11 @@ class Advertencia(Schema):
     codigo = fields.String(
         required=True,
         validate=validate.OneOf(["RUC_DIGITO_INVALIDO", "DOCUMENTO_REPETIDO", "REPRESENTANTE_RECOMENDADO"]),
+        metadata={"example": "DOCUMENTO_REPETIDO"},
     )
-    campo = fields.String(required=True)
-    mensaje = fields.String(required=True)
-    clientes = fields.List(fields.Integer(), metadata={"description": "Ids of the clients it is about"})
+    campo = fields.String(required=True, metadata={"example": "numeroDocumento"})
+    mensaje = fields.String(required=True, metadata={"example": "Otro cliente vigente tiene este documento."})
+    clientes = fields.List(fields.Integer(), metadata={"description": "Ids of the clients it is about", "example": [7]})
 
 
 class ClienteEscrito(Cliente):
@@ -103,10 +109,10 @@ class ClienteList(Schema):
     """A page of clients."""
 
     content = fields.List(fields.Nested(Cliente), required=True)
-    total_elements = fields.Integer(required=True)
-    total_pages = fields.Integer(required=True)
-    number = fields.Integer(required=True)
-    size = fields.Integer(required=True)
+    total_elements = fields.Integer(required=True, metadata={"example": 41})
+    total_pages = fields.Integer(required=True, metadata={"example": 3})
+    number = fields.Integer(required=True, metadata={"example": 0})
+    size = fields.Integer(required=True, metadata={"example": 20})
 
 
 class ClienteQuery(Schema):

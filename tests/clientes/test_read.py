@@ -38,7 +38,7 @@ def test_any_other_version_is_answered_in_full(consulta: Caller, make_cliente: M
     assert answer.json["nombre"]
 
 
-@pytest.mark.parametrize("id", ["0", "999", "9223372036854775807"])
+@pytest.mark.parametrize("id", ["0", "999", "9223372036854775807", "9223372036854775808", "1" * 5000])
 @pytest.mark.parametrize("call", [("GET", ""), ("PUT", ""), ("DELETE", ""), ("POST", "/restaurar")])
 def test_an_id_that_nobody_has_is_404(tecnico: Caller, id: str, call: tuple[str, str]) -> None:
     method, suffix = call
@@ -46,8 +46,6 @@ def test_an_id_that_nobody_has_is_404(tecnico: Caller, id: str, call: tuple[str,
     assert_problem(tecnico(method, f"/api/clientes/{id}{suffix}", **body), 404, "CLIENTE_NO_ENCONTRADO")
 
 
-@pytest.mark.parametrize(
-    "id", ["9223372036854775808", "1" * 5000, "-1", "abc", "1.0", "٣", "%00", "1%20", "null", "1e3"]
-)
+@pytest.mark.parametrize("id", ["-1", "abc", "1.0", "٣", "%00", "1%20", "null", "1e3"])
 def test_what_is_no_id_is_no_address(tecnico: Caller, id: str) -> None:
     assert_problem(tecnico.get(f"/api/clientes/{id}"), 404, "NO_ENCONTRADO")

@@ -1,0 +1,148 @@
+"""Every route of the URL map: who may pass, which tokens do, and that nothing is left out."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+from flask import Flask
+
+from clientes_service import db
+from clientes_service.app import create_app
+from clientes_service.auth.roles import Rol
+from tests.conftest import SECRET, Caller, assert_problem
+
+# The role table, by what each call needs. A route that is in none of these fails the suite.
+PUBLIC = {
+    "GET /", "GET /docs", "GET /docs/<name>", "GET /errores/<slug>", "GET /openapi.json",
+    "GET /healthz", "GET /readyz", "POST /auth",
+}  # fmt: skip
+ACCESS = {"GET /auth/validar-token"}
+REFRESH = {"POST /auth/refresh"}
+EITHER = {"POST /auth/logout"}
+READ = {"GET /api/clientes", "GET /api/clientes/<id:id>"}
+WRITE = {
+    "POST /api/clientes", "PUT /api/clientes/<id:id>", "DELETE /api/clientes/<id:id>",
+    "POST /api/clientes/<id:id>/restaurar", "GET /api/clientes/siguiente-codigo",
+}  # fmt: skip
+ADMINISTER = {
+    "GET /api/usuarios", "POST /api/usuarios", "GET /api/usuarios/<id:id>", "PUT /api/usuarios/<id:id>",
+}  # fmt: skip
+GUARDED = ACCESS | REFRESH | EITHER | READ | WRITE | ADMINISTER
+ALLOWED = {
+    Rol.CONSULTA: ACCESS | EITHER | READ,
+    Rol.TECNICO: ACCESS | EITHER | READ | WRITE,
+    Rol.OFICINA: ACCESS | EITHER | READ | WRITE,
+    Rol.ADMIN: ACCESS | EITHER | READ | WRITE | ADMINISTER,
+}
+
+
+def routes(app: Flask) -> Iterator[str]:
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield f"{method} {rule.rule}"
+
+
+def call(caller: Caller, route: str, **kwargs: Any) -> Any:
+    method, path = route.split(" ")
+    return caller(method, re.sub(r"<.*?>", "1", path), **kwargs)
+
+
+def test_every_route_stands_in_the_role_table(app: Flask) -> None:
+    assert sorted(routes(app)) == sorted(PUBLIC | GUARDED)
+
+
+def test_a_route_without_a_guard_stops_the_application_from_being_made(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clientes_service import health
+
+    monkeypatch.delattr(health.alive, "permiso")
+    with pytest.raises(RuntimeError, match=r"health\.alive"):
+        create_app(app.config["SERVICE"])
+
+
+@pytest.mark.parametrize("route", sorted(GUARDED))
+def test_nobody_passes_without_a_token(anonimo: Caller, stored: Any, route: str) -> None:
+    before = stored()
+    answer = call(anonimo, route, json={})
+    assert_problem(answer, 401, "NO_AUTENTICADO")
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="clientes"'
+    assert stored() == before
+
+
+@pytest.mark.parametrize("route", sorted(PUBLIC))
+def test_a_public_route_asks_for_no_token(anonimo: Caller, route: str) -> None:
+    assert call(anonimo, route, json={}).status_code not in (401, 403, 500)
+
+
+@pytest.mark.parametrize("route", sorted(GUARDED - REFRESH))
+@pytest.mark.parametrize("rol", Rol)
+def test_a_role_may_do_what_the_table_says_and_nothing_else(sign_in: Any, stored: Any, rol: Rol, route: str) -> None:
+    caller, before = sign_in(rol), stored()
+    answer = call(caller, route, json={})
+    if route in ALLOWED[rol]:
+        assert answer.status_code in (200, 204, 404, 422), answer.text
+    else:
+        assert_problem(answer, 403, "SIN_PERMISO")
+        assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+    assert stored() == before
+
+
+def forged(app: Flask, admin: Caller, how: str) -> str:
+    """A token that must not pass, made from an ADMIN's own."""
+    token = admin.token or ""
+    claims = jwt.decode(token, options={"verify_signature": False})
+    key = SECRET
+    match how:
+        case "another key":
+            key = "another key that is long enough for HS256"
+        case "expired":
+            claims["exp"] = claims["iat"] - 1
+        case "without exp":
+            del claims["exp"]
+        case "session gone":
+            db.database.execute_sql("DELETE FROM sesion")
+        case "session expired":
+            db.database.execute_sql("UPDATE sesion SET expira = 1")
+        case "user inactive":
+            db.database.execute_sql("UPDATE usuario SET vigente = ?", (False,))
+        case "user of another session":
+            claims["sub"] = "2"
+        case "unsigned":
+            return jwt.encode(claims, None, algorithm="none")
+        case "cut":
+            return token[:-3]
+    return jwt.encode(claims, key, algorithm="HS256")
+
+
+FORGERIES = (
+    "another key", "expired", "without exp", "session gone", "session expired", "user inactive",
+    "user of another session", "unsigned", "cut",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("route", sorted(GUARDED))
+@pytest.mark.parametrize("how", FORGERIES)
+def test_a_token_that_does_not_hold_opens_no_route(
+    app: Flask, admin: Caller, stored: Any, how: str, route: str
+) -> None:
+    caller = Caller(app, forged(app, admin, how))
+    before = stored()
+    answer = call(caller, route, json={})
+    assert_problem(answer, 401, "NO_AUTENTICADO")
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+    assert stored() == before
+
+
+def test_the_forger_makes_a_good_token_when_it_changes_nothing(app: Flask, admin: Caller) -> None:
+    assert call(Caller(app, forged(app, admin, "nothing")), "GET /api/usuarios").status_code == 200
+
+
+@pytest.mark.parametrize("route", sorted(GUARDED - EITHER))
+def test_a_token_of_the_other_kind_opens_no_route(app: Flask, admin: Caller, stored: Any, route: str) -> None:
+    wrong = admin.token if route in REFRESH else admin.refresh_token
+    before = stored()
+    assert_problem(call(Caller(app, wrong), route, json={}), 401, "NO_AUTENTICADO")
+    assert stored() == before
