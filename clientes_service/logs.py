@@ -52,7 +52,7 @@ class GunicornLogger(Logger):  # type: ignore[misc]
             "requestId": environ.get("clientes.request_id"),
             "method": environ.get("REQUEST_METHOD"),
             "path": environ.get("PATH_INFO"),
-            "status": resp.status_code,
+            "status": int(str(resp.status).split()[0]),  # for what gunicorn refuses itself it has no status_code
             "bytes": resp.sent,
             "durationMs": round(request_time.total_seconds() * 1000, 1),
             "userId": environ.get("clientes.user_id"),

@@ -20,13 +20,19 @@ BIN = Path(sys.executable).parent
 ADMIN_DNI = "40000001"
 
 
+def unused_port() -> int:
+    """A TCP port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 class Server:
     """A running service: `url`, its process, its folder, and what it wrote to its log."""
 
     def __init__(self, folder: Path, workers: int, environ: dict[str, str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = unused_port()
         self.folder, self.url, self.log = folder, f"http://127.0.0.1:{port}", folder / "server.log"
         clean = {k: v for k, v in os.environ.items() if not k.startswith("CLIENTES_") and k != "GUNICORN_CMD_ARGS"}
         self.environ = {

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
 import tomllib
@@ -18,7 +17,7 @@ import pytest
 from clientes_service import config
 from clientes_service.cli import main
 from clientes_service.errors import CATALOGUE
-from tests.server.conftest import BIN, ROOT
+from tests.server.conftest import BIN, ROOT, unused_port
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DOCUMENTED_ADDRESS = "127.0.0.1:8000"
@@ -44,9 +43,7 @@ class Running:
     """A service that `clientes-service run` started in an empty folder."""
 
     def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = str(probe.getsockname()[1])
+        port = str(unused_port())
         self.address, self.stdout, self.stderr = f"127.0.0.1:{port}", folder / "stdout", folder / "stderr"
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("CLIENTES_", "DATABASE_URL", "GUNICORN_"))}
         environ = {**clean, "CLIENTES_INSTANCE_PATH": str(folder / "instance"), "PORT": port}
