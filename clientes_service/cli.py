@@ -13,6 +13,7 @@ from clientes_service import __version__, config, db
 from clientes_service.auth import schemas, usuarios
 from clientes_service.auth.models import Usuario
 from clientes_service.auth.roles import Rol
+from clientes_service.clientes import documento
 from clientes_service.config import Config, ConfigError
 from clientes_service.errors import ServiceError
 from clientes_service.fields import field_errors
@@ -30,7 +31,9 @@ class Cli(click.Group):
         except ServiceError as error:
             fields = "".join(f"\n  {item.field}: {item.message}" for item in error.errors)
             fail(f"{error.detail}{fields}")
-        except (ConfigError, PeeweeException) as error:
+        except BrokenPipeError:  # whoever read the output has gone; click ends quietly
+            raise
+        except (ConfigError, PeeweeException, OSError, UnicodeDecodeError) as error:
             fail(str(error))
 
 
@@ -68,9 +71,9 @@ def users() -> None:
 
 @users.command("create")
 @click.option("--dni", required=True, help="8 digits.")
-@click.option("--nombre", required=True)
-@click.option("--email", required=True)
-@click.option("--rol", required=True, type=click.Choice([rol.value for rol in Rol]))
+@click.option("--nombre", required=True, help="Full name.")
+@click.option("--email", required=True, help="An address with a dot in its domain.")
+@click.option("--rol", required=True, help="What the account may do.", type=click.Choice([rol.value for rol in Rol]))
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin; else it is asked for.")
 def create_user(dni: str, nombre: str, email: str, rol: str, password_stdin: bool) -> None:
     """Create an account."""
@@ -114,7 +117,7 @@ def deactivate_user(dni: str) -> None:
 def change_user(dni: str, given: dict[str, Any]) -> None:
     """Change the account with this DNI."""
     open_database()
-    usuario = Usuario.get_or_none(Usuario.dni == dni)
+    usuario = Usuario.get_or_none(Usuario.dni == documento.compact(dni))
     if usuario is None:
         fail(f"no user has the DNI {dni}")
     usuarios.update_usuario(usuario.id, validated(schemas.UsuarioUpdate(), given))

@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 T = TypeVar("T")
 
@@ -159,12 +164,12 @@ class _Reader:
 def _database_path(reader: _Reader, instance: Path, on_dyno: bool) -> Path:
     """The SQLite file that DATABASE_URL names. Its folder is made here, private to the service's user."""
     allow_ephemeral = reader.boolean("CLIENTES_ALLOW_EPHEMERAL", False)
-    url = reader.text("DATABASE_URL") or f"sqlite:///{instance / 'clientes.db'}"
-    scheme = urlsplit(url).scheme
+    url = reader.text("DATABASE_URL") or f"sqlite:///{quote(str(instance / 'clientes.db'))}"
+    scheme = url.partition(":")[0]
     if scheme in ("postgres", "postgresql"):
         raise ConfigError("DATABASE_URL names PostgreSQL, which this version cannot use yet; give sqlite:///file")
     path = unquote(url.removeprefix("sqlite:///"))
-    if scheme != "sqlite" or not url.startswith("sqlite:///") or path in ("", ":memory:"):
+    if scheme != "sqlite" or not url.startswith("sqlite:///") or path in ("", ":memory:") or "\0" in path:
         raise ConfigError("DATABASE_URL takes sqlite:///file; a database in memory cannot be shared by workers")
     if on_dyno and not allow_ephemeral:
         raise ConfigError(
@@ -190,15 +195,26 @@ def _jwt_key(reader: _Reader, auth: str, algorithm: str, instance: Path) -> str:
     if auth == "local" and algorithm != "HS256":
         raise ConfigError(f"CLIENTES_JWT_ALGORITHM={algorithm} goes with CLIENTES_AUTH=external")
     if algorithm in ASYMMETRIC:
-        if public is None or "PUBLIC KEY" not in public:
+        if not public or not _is_public_key(public, algorithm):
             raise ConfigError(f"CLIENTES_JWT_PUBLIC_KEY (or …_FILE) must hold the issuer's {algorithm} key as PEM text")
         return public
-    if secret is None and auth == "external":
+    if not secret and auth == "external":
         raise ConfigError("CLIENTES_AUTH=external needs CLIENTES_JWT_SECRET_KEY, or another CLIENTES_JWT_ALGORITHM")
-    secret = secret or _generated_secret(instance / "jwt_secret")
+    try:
+        secret = _generated_secret(instance / "jwt_secret") if secret is None else secret
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the secret {instance / 'jwt_secret'} cannot be read or made: {error}") from error
     if len(secret.encode()) < SECRET_MIN_BYTES:
         raise ConfigError(f"CLIENTES_JWT_SECRET_KEY is shorter than {SECRET_MIN_BYTES} bytes (RFC 7518 §3.2)")
     return secret
+
+
+def _is_public_key(pem: str, algorithm: str) -> bool:
+    kind = {"RS256": RSAPublicKey, "ES256": EllipticCurvePublicKey}[algorithm]
+    try:
+        return isinstance(load_pem_public_key(pem.encode()), kind)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
 
 
 def _generated_secret(path: Path) -> str:

@@ -58,7 +58,7 @@ def connect(path: Path) -> None:
     """
     if database.obj is not None:
         database.close()
-    database.initialize(_Database(str(path), pragmas=PRAGMAS, timeout=BUSY_SECONDS))
+    database.initialize(_Database(str(path), pragmas=PRAGMAS, timeout=BUSY_SECONDS, flags=apsw.SQLITE_OPEN_READWRITE))
 
 
 @contextmanager
@@ -86,7 +86,12 @@ def snapshot() -> Iterator[None]:
 
 def is_unavailable(error: PeeweeException) -> bool:
     """Tell a database that is busy, full or away (worth a retry) from a defect in a query."""
-    return isinstance(error, DatabaseBusy) or isinstance(error.__cause__ or error.__context__, _UNAVAILABLE)
+    cause: BaseException | None = error
+    while cause is not None:  # peewee wraps what fails while it connects a second time
+        if isinstance(cause, (DatabaseBusy, *_UNAVAILABLE)):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def upgrade() -> list[str]:
@@ -97,12 +102,16 @@ def upgrade() -> list[str]:
     """
     with open(f"{database.obj.database}.migrate", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        Path(database.obj.database).touch()
         return list(_runner().up())
 
 
 def migrations() -> list[tuple[str, bool]]:
     """Every known migration in order, and whether this database has it."""
-    return [(migration.name, bool(migration.applied)) for migration in _runner().status()]
+    runner = _runner()
+    if not Path(database.obj.database).exists():
+        return [(migration.name, False) for migration in runner.migrations()]
+    return [(migration.name, bool(migration.applied)) for migration in runner.status()]
 
 
 def pending() -> list[str]:

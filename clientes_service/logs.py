@@ -1,4 +1,4 @@
-"""One JSON object a line, on stderr: what happened, in which request, by whom. Never a query, a body or a token."""
+"""One JSON object a line: what happened on stderr, the access log on stdout. Never a query, a body or a token."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ class JsonFormatter(logging.Formatter):
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)
 
 
 def configure(level: str) -> None:
@@ -51,7 +51,7 @@ class GunicornLogger(Logger):  # type: ignore[misc]
         fields = {
             "requestId": environ.get("clientes.request_id"),
             "method": environ.get("REQUEST_METHOD"),
-            "path": environ.get("PATH_INFO"),
+            "path": environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace"),
             "status": int(str(resp.status).split()[0]),  # for what gunicorn refuses itself it has no status_code
             "bytes": resp.sent,
             "durationMs": round(request_time.total_seconds() * 1000, 1),

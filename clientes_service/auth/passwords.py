@@ -1,7 +1,6 @@
 """Password hashing: argon2id, a bounded number at once, and equal time for users that do not exist."""
 
 import threading
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -33,14 +32,14 @@ def _slot() -> Iterator[None]:
 def hash_password(password: str) -> str:
     """Return the argon2id hash of a password. Raises NoDisponible when too many are under way."""
     with _slot():
-        return _hasher.hash(_composed(password))
+        return _hasher.hash(password)
 
 
 def verify_password(stored: str | None, password: str) -> bool:
     """Tell whether the password is the stored one, in the same time where nothing is stored."""
     with _slot():
         try:
-            return _hasher.verify(stored or _unmatchable(), _composed(password)) and stored is not None
+            return _hasher.verify(stored or _unmatchable(), password) and bool(stored)
         except (VerificationError, InvalidHashError):
             return False
 
@@ -53,8 +52,3 @@ def _unmatchable() -> str:
 def warm_up() -> None:
     """Make the hash that unknown users are compared with, so that the first of them is not slower."""
     _unmatchable()
-
-
-def _composed(password: str) -> str:
-    """NFC, because a phone and a desktop may type the same ñ as different code points (RFC 8265 §4.2)."""
-    return unicodedata.normalize("NFC", password)

@@ -37,7 +37,10 @@ class Dni(Text):
 
 
 class Password(Text):
-    """A password, taken as it was typed: neither trimmed nor otherwise changed."""
+    """A password, taken as it was typed and not trimmed.
+
+    NFC, because a phone and a desktop may type the same ñ as different code points (RFC 8265 §4.2).
+    """
 
     def __init__(self, low: int = 1, **kwargs: Any) -> None:
         super().__init__(
@@ -46,7 +49,7 @@ class Password(Text):
         self.low = low
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text = fields.String._deserialize(self, value, attr, data, **kwargs)
+        text = unicodedata.normalize("NFC", fields.String._deserialize(self, value, attr, data, **kwargs))
         if not self.low <= len(text) <= MAX_LENGTH:
             raise ma.ValidationError(f"La contraseña tiene de {self.low} a {MAX_LENGTH} caracteres.")
         if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):

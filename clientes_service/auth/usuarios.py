@@ -9,6 +9,7 @@ from clientes_service import errors
 from clientes_service.auth.models import Sesion, Usuario
 from clientes_service.auth.passwords import hash_password
 from clientes_service.auth.roles import Rol
+from clientes_service.clientes import documento
 from clientes_service.db import transaction
 from clientes_service.errors import FieldError
 
@@ -76,7 +77,7 @@ def create_first_admin() -> tuple[str, str] | None:
 
 
 def _refuse_dni(password: str, dni: str) -> None:
-    if password.strip() == dni:
+    if documento.compact(password) == dni:
         raise errors.Validacion(errors=[FieldError("password", "La contraseña no puede ser el DNI.")])
 
 
