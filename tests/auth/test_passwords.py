@@ -100,3 +100,16 @@ def test_a_wrong_password_gives_its_slot_back() -> None:
     stored = hash_password(PASSWORD)
     assert [verify_password(stored, "wrong") for _ in range(3)] == [False] * 3
     assert hash_password(PASSWORD)
+
+
+def test_a_hash_that_fails_gives_its_slot_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out_of_memory(self: argon2.PasswordHasher, password: str) -> str:
+        raise MemoryError
+
+    with monkeypatch.context() as failing:
+        failing.setattr(argon2.PasswordHasher, "hash", out_of_memory)
+        for _ in range(3):
+            with pytest.raises(MemoryError):
+                hash_password(PASSWORD)
+    monkeypatch.setattr(passwords, "SLOT_WAIT_SECONDS", 0.01)
+    assert hash_password(PASSWORD)

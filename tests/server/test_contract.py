@@ -66,7 +66,7 @@ def test_schemathesis_finds_no_5xx_and_no_answer_that_breaks_the_document(
     fuzz(server, tmp_path, sign_in(server)["refreshToken"], "10", "--include-operation-id", "refresh",
          "--include-operation-id", "signOut")  # fmt: skip
     token = sign_in(server)["token"]
-    fuzz(server, tmp_path, token, "40", "--exclude-operation-id", "signOut", "--exclude-operation-id", "updateUsuario")
+    fuzz(server, tmp_path, token, "25", "--exclude-operation-id", "signOut", "--exclude-operation-id", "updateUsuario")
     # Last, since it may give the caller a new password, which ends the session.
     fuzz(server, tmp_path, token, "20", "--include-operation-id", "updateUsuario")
 

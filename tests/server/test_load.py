@@ -100,7 +100,7 @@ def test_twenty_thousand_mixed_writes_are_all_kept_and_none_fails(
     def work(wire: Wire, first: int) -> Counter[int]:
         statuses: Counter[int] = Counter()
         for number in range(first, ROUNDS, CONNECTIONS):
-            body = {**EMPRESA, "nombre": f"Carga {number}", "codigoCliente": f"CARGA{number}"}
+            body = {**EMPRESA, "numeroDocumento": f"20{number:09d}", "codigoCliente": f"CARGA{number}"}
             status, created = wire("POST", "/api/clientes", body)
             path, version = f"/api/clientes/{created['id']}", created["version"]
             found = [status]
