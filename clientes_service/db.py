@@ -5,6 +5,7 @@ No other room opens a transaction or says PRAGMA.
 
 import fcntl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,11 @@ from playhouse.apsw_ext import APSWDatabase
 from playhouse.migrations import Runner
 
 BUSY_SECONDS = 10
+BUSY_PAUSE = 0.001
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-# FULL, because NORMAL may lose at power loss a commit that a phone has already seen. peewee sets the busy timeout
-# before these, so that switching to WAL waits for another process that does the same.
+# FULL, because NORMAL may lose at power loss a commit that a phone has already seen. The busy handler is set before
+# these, so that switching to WAL waits for another process that does the same.
 PRAGMAS = (("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1), ("cache_size", -16_000))
 
 database = DatabaseProxy()
@@ -33,10 +35,20 @@ _UNAVAILABLE = (
 
 
 class _Database(APSWDatabase):  # type: ignore[misc]
+    schema_is_current = False
+
     def _add_conn_hooks(self, conn: apsw.Connection) -> None:
         super()._add_conn_hooks(conn)
         # peewee's migration history binds a datetime, which apsw, unlike sqlite3, does not turn into text.
+        # SQLite's own waiting grows to 100 ms a try, so that the lock lies idle between writers of several processes.
+        conn.set_busy_handler(_wait_a_moment)
         conn.convert_binding = lambda _cursor, _position, value: str(value)
+
+
+def _wait_a_moment(tries: int) -> bool:
+    """Wait for another process's write; give up after BUSY_SECONDS (SQLite's busy handler)."""
+    time.sleep(BUSY_PAUSE)
+    return tries < BUSY_SECONDS / BUSY_PAUSE
 
 
 class BaseModel(Model):
@@ -117,6 +129,12 @@ def migrations() -> list[tuple[str, bool]]:
 def pending() -> list[str]:
     """The migrations that this database still lacks."""
     return [name for name, applied in migrations() if not applied]
+
+
+def is_current() -> bool:
+    """Whether no migration is pending. Once true it is not looked up again: migrations only go forward."""
+    database.obj.schema_is_current = database.obj.schema_is_current or not pending()
+    return bool(database.obj.schema_is_current)
 
 
 def _runner() -> Runner:

@@ -71,15 +71,11 @@ def ready() -> dict[str, Any]:
 
 def init_app(app: Flask) -> None:
     """Answer 503 while migrations are pending, rather than fail in the middle of a request."""
-    schema_is_current = False
 
     def require_current_schema() -> None:
-        nonlocal schema_is_current
-        if schema_is_current or request.blueprint in NEEDS_NO_SCHEMA or request.endpoint is None:
+        if request.blueprint in NEEDS_NO_SCHEMA or request.endpoint is None or db.is_current():
             return
-        if missing := db.pending():
-            logger.error("migrations are pending: %s; run 'clientes-service db upgrade'", ", ".join(missing))
-            raise errors.NoDisponible("La base de datos está por actualizarse. Avise a quien opera el servicio.")
-        schema_is_current = True
+        logger.error("migrations are pending: %s; run 'clientes-service db upgrade'", ", ".join(db.pending()))
+        raise errors.NoDisponible("La base de datos está por actualizarse. Avise a quien opera el servicio.")
 
     app.before_request(require_current_schema)

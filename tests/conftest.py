@@ -4,6 +4,8 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from clientes_service.auth import tokens, usuarios
 from clientes_service.auth.models import Sesion, Usuario
 from clientes_service.auth.roles import Rol
 from clientes_service.auth.service import Ticket
+from clientes_service.config import Config
 
 PASSWORD = "quinua-tarwi-kiwicha"
 SECRET = "0123456789abcdef" * 3
@@ -61,9 +64,17 @@ def environ(tmp_path: Path, template: Path) -> dict[str, str]:
     }
 
 
+@cache
+def app_with(config: Config) -> Flask:
+    return create_app(config)
+
+
 @pytest.fixture
 def app(environ: dict[str, str]) -> Iterator[Flask]:
-    app = create_app(settings.load(environ))
+    """The application on this test's database. Tests with the same settings share it: it keeps no state of its own."""
+    config = settings.load(environ)
+    app = app_with(replace(config, database_path=Path(os.devnull), instance_path=Path(os.devnull)))
+    db.connect(config.database_path)
     yield app
     db.database.close()
 

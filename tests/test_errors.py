@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from flask import Flask, abort
+from flask import abort
 
+from clientes_service import config as settings
 from clientes_service import errors
 from clientes_service.app import create_app
 from clientes_service.auth.guards import public
-from clientes_service.config import Config
 from tests.conftest import EMPRESA, Caller, assert_problem
 
 JSON = "application/json"
@@ -172,10 +172,9 @@ def test_every_answer_forbids_what_browsers_must_not_do(anonimo: Caller, path: s
 
 
 @pytest.fixture
-def broken(app: Flask) -> Caller:
+def broken(environ: dict[str, str]) -> Caller:
     """An application with views that fail as no view should."""
-    config: Config = app.config["SERVICE"]
-    app = create_app(config)
+    app = create_app(settings.load(environ))
 
     def fail(how: str) -> str:
         match how:

@@ -13,7 +13,9 @@ import pytest
 from flask import Flask
 from gunicorn.config import Config as GunicornConfig
 
+from clientes_service import config as settings
 from clientes_service import logs
+from clientes_service.app import create_app
 from tests.conftest import Caller
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -126,14 +128,16 @@ class TestLevel:
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, "LOG_LEVEL": "error"}
 
-    def test_the_level_is_a_setting(self, app: Flask) -> None:
+    def test_the_level_is_a_setting(self, environ: dict[str, str]) -> None:
+        create_app(settings.load(environ))
         assert logging.getLogger("clientes_service.http").getEffectiveLevel() == logging.ERROR
+        logs.configure("INFO")  # as the other tests have it
 
 
 def test_an_unexpected_error_is_logged_with_the_request_that_it_broke(
-    app: Flask, anonimo: Caller, capsys: pytest.CaptureFixture[str]
+    app: Flask, anonimo: Caller, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app.view_functions["health.alive"] = broken  # type: ignore[assignment]
+    monkeypatch.setitem(app.view_functions, "health.alive", broken)
     logs.configure("INFO")  # to the stderr of this test
     answer = anonimo.get("/healthz", headers={"X-Request-Id": "r-42", "Authorization": "Bearer vicunia"})
     assert answer.status_code == 500
