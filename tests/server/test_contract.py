@@ -5,30 +5,21 @@ import os
 import subprocess
 import sys
 import textwrap
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
 from tests.conftest import PASSWORD
 from tests.server.conftest import ADMIN_DNI, BIN, Server
+from tests.server.wire import sign_in
 
 SEED = "20261124"
 
 # Of schemathesis's checks one is left out: that what the schema allows is accepted. Rules between two fields (a number
 # and its kind), stale versions and the password that is one's DNI cannot be said in a schema.
 CHECKS = ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]
-
-
-def sign_in(server: Server) -> dict[str, Any]:
-    body = json.dumps({"dni": ADMIN_DNI, "password": PASSWORD}).encode()
-    request = urllib.request.Request(server.url + "/auth", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        tokens: dict[str, Any] = json.load(answer)
-    return tokens
 
 
 def fuzz(server: Server, folder: Path, token: str, examples: str, *words: str) -> str:
@@ -63,9 +54,9 @@ def test_schemathesis_finds_no_5xx_and_no_answer_that_breaks_the_document(
     start_server: Callable[..., Server], tmp_path: Path, app: Flask
 ) -> None:
     server = start_server()
-    fuzz(server, tmp_path, sign_in(server)["refreshToken"], "10", "--include-operation-id", "refresh",
-         "--include-operation-id", "signOut")  # fmt: skip
-    token = sign_in(server)["token"]
+    spent = sign_in(server.url, ADMIN_DNI, PASSWORD)["refreshToken"]
+    fuzz(server, tmp_path, spent, "10", "--include-operation-id", "refresh", "--include-operation-id", "signOut")
+    token = sign_in(server.url, ADMIN_DNI, PASSWORD)["token"]
     fuzz(server, tmp_path, token, "25", "--exclude-operation-id", "signOut", "--exclude-operation-id", "updateUsuario")
     # Last, since it may give the caller a new password, which ends the session.
     fuzz(server, tmp_path, token, "20", "--include-operation-id", "updateUsuario")

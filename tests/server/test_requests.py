@@ -1,16 +1,13 @@
 """What only a real server shows: bodies as they cross the wire, connections that go on, proxies, several workers."""
 
 import json
-import socket
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from urllib.parse import urlsplit
+from collections.abc import Callable
 
 import pytest
 
 from tests.conftest import PASSWORD
 from tests.server.conftest import ADMIN_DNI, Server
+from tests.server.wire import connected, sign_in
 
 WRONG = json.dumps({"dni": ADMIN_DNI, "password": "equivocada-del-todo"}).encode()
 
@@ -20,46 +17,6 @@ def server(start_server: Callable[..., Server]) -> Server:
     return start_server(workers=2)
 
 
-class Answer:
-    """A raw answer, taken apart."""
-
-    def __init__(self, head: bytes, body: bytes) -> None:
-        first, *lines = head.decode("latin-1").split("\r\n")
-        self.status, self.body = int(first.split()[1]), body
-        self.headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
-
-
-class Connection:
-    """Bytes out, answers in."""
-
-    def __init__(self, server: Server) -> None:
-        address = urlsplit(server.url)
-        self.socket = socket.create_connection((address.hostname, address.port), timeout=10)
-        self.reader = self.socket.makefile("rb")
-
-    def send(self, raw: bytes, *, head_only: bool = False) -> Answer:
-        self.socket.sendall(raw)
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            byte = self.reader.read(1)
-            assert byte, f"the connection was closed after {head!r}"
-            head += byte
-        answer = Answer(head[:-4], b"")
-        if not head_only:
-            answer.body = self.reader.read(int(answer.headers.get("content-length", "0")))
-        return answer
-
-
-@contextmanager
-def connected(server: Server) -> Iterator[Connection]:
-    connection = Connection(server)
-    try:
-        yield connection
-    finally:
-        connection.reader.close()
-        connection.socket.close()
-
-
 def chunked(body: bytes, path: bytes = b"/auth", size: int = 65_536) -> bytes:
     head = b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" % path
     pieces = (body[start : start + size] for start in range(0, len(body), size))
@@ -67,28 +24,28 @@ def chunked(body: bytes, path: bytes = b"/auth", size: int = 65_536) -> bytes:
 
 
 def test_a_chunked_body_is_read(server: Server) -> None:
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         answer = connection.send(chunked(WRONG, size=7))
-    assert (answer.status, json.loads(answer.body)["code"]) == (401, "CREDENCIALES_INVALIDAS")
+    assert (answer.status, answer.json["code"]) == (401, "CREDENCIALES_INVALIDAS")
 
 
 @pytest.mark.parametrize("size", [1_000_001, 3_000_000])
 def test_a_chunked_body_over_a_megabyte_is_413(server: Server, size: int) -> None:
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         answer = connection.send(chunked(WRONG.ljust(size)))
-    assert (answer.status, json.loads(answer.body)["code"]) == (413, "CUERPO_DEMASIADO_GRANDE")
+    assert (answer.status, answer.json["code"]) == (413, "CUERPO_DEMASIADO_GRANDE")
 
 
 def test_a_chunked_body_of_a_megabyte_is_read(server: Server) -> None:
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         assert connection.send(chunked(WRONG.ljust(1_000_000))).status == 401
 
 
 def test_a_body_that_says_it_is_huge_is_413_before_it_is_sent(server: Server) -> None:
     head = b"POST /auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         answer = connection.send(head)
-    assert (answer.status, json.loads(answer.body)["code"]) == (413, "CUERPO_DEMASIADO_GRANDE")
+    assert (answer.status, answer.json["code"]) == (413, "CUERPO_DEMASIADO_GRANDE")
 
 
 @pytest.mark.parametrize(
@@ -103,16 +60,16 @@ def test_a_body_that_says_it_is_huge_is_413_before_it_is_sent(server: Server) ->
 def test_an_unread_body_is_not_taken_for_the_next_request(server: Server, request_line: bytes, status: int) -> None:
     smuggled = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
     head = b"\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(smuggled)
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         assert connection.send(request_line + head + smuggled).status == status
         again = connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert (again.status, json.loads(again.body)) == (200, {"estado": "vivo"})
+    assert (again.status, again.json) == (200, {"estado": "vivo"})
     assert "smuggled" not in server.log.read_text(encoding="utf-8")
 
 
 def test_head_is_get_without_a_body(server: Server) -> None:
-    with connected(server) as connection:
-        answer = connection.send(b"HEAD /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", head_only=True)
+    with connected(server.url) as connection:
+        answer = connection.send(b"HEAD /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", has_body=False)
         assert (answer.status, int(answer.headers["content-length"]) > 1000) == (200, True)
         assert connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
 
@@ -120,7 +77,7 @@ def test_head_is_get_without_a_body(server: Server) -> None:
 @pytest.mark.parametrize("host", [b"evil.example", b"evil.example:99", b"", b"a b"])
 def test_no_answer_names_the_host_that_the_caller_sent(server: Server, host: bytes) -> None:
     for path in (b"/", b"/docs/", b"//evil.example", b"/api/clientes/1"):
-        with connected(server) as connection:
+        with connected(server.url) as connection:
             answer = connection.send(b"GET %b HTTP/1.1\r\nHost: %b\r\n\r\n" % (path, host))
         assert b"evil" not in answer.body
         assert "evil" not in str(answer.headers)
@@ -148,35 +105,32 @@ def test_no_answer_names_the_host_that_the_caller_sent(server: Server, host: byt
     ],
 )
 def test_malformed_requests_are_never_5xx(server: Server, raw: bytes) -> None:
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         assert 200 <= connection.send(raw).status < 500
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         assert connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
 
 
 def test_a_session_holds_on_every_worker_and_over_a_restart(server: Server) -> None:
-    body = json.dumps({"dni": ADMIN_DNI, "password": PASSWORD}).encode()
-    sign_in = urllib.request.Request(server.url + "/auth", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(sign_in) as answer:
-        token = json.load(answer)["token"]
+    token = sign_in(server.url, ADMIN_DNI, PASSWORD)["token"]
     ask = b"GET /auth/validar-token HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\n\r\n" % token.encode()
     for _ in range(20):  # a connection each, so that both workers take some
-        with connected(server) as connection:
+        with connected(server.url) as connection:
             assert connection.send(ask).status == 200
     server.stop()
     server.start()
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         assert connection.send(ask).status == 200
         ended = connection.send(ask.replace(b"GET /auth/validar-token", b"POST /auth/logout"))
         assert ended.status == 204
     for _ in range(20):
-        with connected(server) as connection:
+        with connected(server.url) as connection:
             assert connection.send(ask).status == 401
 
 
 def test_stopping_is_quick_and_clean(start_server: Callable[..., Server]) -> None:
     server = start_server(workers=2)
-    with connected(server) as connection:
+    with connected(server.url) as connection:
         assert connection.send(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
         assert server.stop() == 0
     assert "Traceback" not in server.log.read_text(encoding="utf-8")
