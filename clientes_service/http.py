@@ -139,10 +139,11 @@ def _deeper_than(value: Any, levels: int) -> bool:
 def if_match() -> Callable[[str], bool] | None:
     """The request's If-Match as a test of a version, or None without one.
 
-    Weak tags count, since a compressing proxy weakens the ones that the service gave.
+    Weak tags count, since a compressing proxy weakens the ones that the service gave. An empty header names no version,
+    so that a phone which lost the version overwrites nothing.
     """
     header = request.headers.get("If-Match")
-    return parse_etags(header).contains_weak if header else None
+    return None if header is None else parse_etags(header).contains_weak
 
 
 def matches_if_none_match(version: str) -> bool:

@@ -95,6 +95,17 @@ def test_if_match_lets_the_current_version_through(tecnico: Caller, make_cliente
     assert tecnico.put(f"/api/clientes/{cliente['id']}", json={"telefono": "999999"}, headers=header).status_code == 200
 
 
+@pytest.mark.parametrize("header", ["", " ", '""', '"otra"', "otra", ","])
+def test_if_match_that_names_another_version_or_none_is_412(
+    tecnico: Caller, make_cliente: Make, stored: Any, header: str
+) -> None:
+    path = f"/api/clientes/{make_cliente()['id']}"
+    before = stored()
+    answer = tecnico.put(path, json={"telefono": "999999"}, headers={"If-Match": header})
+    assert_problem(answer, 412, "VERSION_OBSOLETA")
+    assert stored() == before
+
+
 CHANGES = [("PUT", "", {"json": {"telefono": "999999"}}), ("DELETE", "", {}), ("POST", "/restaurar", {})]
 
 
