@@ -21,7 +21,7 @@ def create_app(config: Config | None = None) -> Flask:
     """
     config = config or settings.load()
     logs.configure(config.log_level)
-    db.connect(config.database_path)
+    db.connect(config.database_url)
     app = Flask(__name__, static_folder=None)
     app.config["SERVICE"] = config
     tokens.init_app(app, config)

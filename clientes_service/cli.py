@@ -132,7 +132,7 @@ def db_group() -> None:
 @db_group.command("upgrade")
 def db_upgrade() -> None:
     """Apply the pending migrations; safe when several start at once."""
-    db.connect(config.load().database_path)
+    db.connect(config.load().database_url)
     applied = db.upgrade()
     click.echo(f"applied: {', '.join(applied)}" if applied else "nothing to apply", err=True)
 
@@ -140,7 +140,7 @@ def db_upgrade() -> None:
 @db_group.command("status")
 def db_status() -> None:
     """List the migrations and whether they are applied; exit 1 while one is pending."""
-    db.connect(config.load().database_path)
+    db.connect(config.load().database_url)
     known = db.migrations()
     for name, applied in known:
         click.echo(f"{name}\t{'applied' if applied else 'pending'}")
@@ -165,7 +165,7 @@ def openapi_write(file: TextIO) -> None:
 def open_database(upgrade: bool = False) -> Config:
     """Connect; migrate a database that is empty, or any with `upgrade`. An old one is refused otherwise."""
     settings = config.load()
-    db.connect(settings.database_path)
+    db.connect(settings.database_url)
     if upgrade or not any(applied for _, applied in db.migrations()):
         db.upgrade()
     if missing := db.pending():

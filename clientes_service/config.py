@@ -28,7 +28,7 @@ class ConfigError(Exception):
 class Config:
     """Every setting of the service, parsed. Secrets are left out of its repr."""
 
-    database_path: Path
+    database_url: str = field(repr=False)
     instance_path: Path
     bind: str
     workers: int
@@ -67,7 +67,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
     on_dyno = reader.text("DYNO") is not None
     port = reader.integer("PORT", 8000, 1, 65535)
     config = Config(
-        database_path=_database_path(reader, instance, on_dyno),
+        database_url=_database_url(reader, instance, on_dyno),
         instance_path=instance,
         bind=f"{'0.0.0.0' if on_dyno else '127.0.0.1'}:{port}",  # noqa: S104 - a dyno's router comes from outside
         workers=reader.integer("WEB_CONCURRENCY", min(max(os.cpu_count() or 1, 2), 8), 1, 64),
@@ -161,24 +161,50 @@ class _Reader:
             raise ConfigError(f"{', '.join(unknown)}: no such setting; the README lists them all")
 
 
-def _database_path(reader: _Reader, instance: Path, on_dyno: bool) -> Path:
-    """The SQLite file that DATABASE_URL names. Its folder is made here, private to the service's user."""
+def _database_url(reader: _Reader, instance: Path, on_dyno: bool) -> str:
+    """The database in one form: `sqlite:///` and an absolute path, or `postgresql://…`."""
     allow_ephemeral = reader.boolean("CLIENTES_ALLOW_EPHEMERAL", False)
     url = reader.text("DATABASE_URL") or f"sqlite:///{quote(str(instance / 'clientes.db'))}"
-    scheme = url.partition(":")[0]
+    scheme, _, rest = url.partition("://")
     if scheme in ("postgres", "postgresql"):
-        raise ConfigError("DATABASE_URL names PostgreSQL, which this version cannot use yet; give sqlite:///file")
-    path = unquote(url.removeprefix("sqlite:///"))
-    if scheme != "sqlite" or not url.startswith("sqlite:///") or path in ("", ":memory:") or "\0" in path:
-        raise ConfigError("DATABASE_URL takes sqlite:///file; a database in memory cannot be shared by workers")
+        _make_folder(instance)
+        return _postgres_url(f"postgresql://{rest}", on_dyno)
+    path = unquote(rest.removeprefix("/"))
+    if scheme != "sqlite" or not rest.startswith("/") or path in ("", ":memory:") or "\0" in path:
+        raise ConfigError(
+            "DATABASE_URL takes postgresql://user:password@host/name or sqlite:///file; a database in memory cannot be "
+            "shared by workers"
+        )
     if on_dyno and not allow_ephemeral:
         raise ConfigError(
             "this host wipes its disk daily (DYNO is set) and DATABASE_URL is a SQLite file: clients would be lost. "
             "CLIENTES_ALLOW_EPHEMERAL=true starts all the same"
         )
+    file = Path(path).absolute()
     _make_folder(instance)
-    _make_folder(Path(path).absolute().parent)
-    return Path(path).absolute()
+    _make_folder(file.parent)
+    return f"sqlite:///{quote(str(file))}"
+
+
+def _postgres_url(url: str, on_dyno: bool) -> str:
+    """A PostgreSQL URL that libpq can read; with TLS where the database is another company's machine (Heroku)."""
+    try:
+        from psycopg import ProgrammingError
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:
+        raise ConfigError("DATABASE_URL names PostgreSQL: pip install 'clientes-service[postgres]'") from None
+    try:
+        given = conninfo_to_dict(url)
+    except (ProgrammingError, UnicodeError):  # whose message may hold the password
+        raise ConfigError(
+            "DATABASE_URL does not parse; give postgresql://user:password@host:port/name, and write special characters "
+            "of the password percent-encoded"
+        ) from None
+    if not given.get("dbname"):
+        raise ConfigError("DATABASE_URL names no database; give postgresql://user:password@host:port/name")
+    if on_dyno and "sslmode" not in given:
+        url += ("&" if "?" in url else "?") + "sslmode=require"
+    return url
 
 
 def _make_folder(folder: Path) -> None:

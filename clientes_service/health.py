@@ -63,8 +63,8 @@ def ready() -> dict[str, Any]:
         raise errors.NoDisponible(f"Faltan migraciones: {', '.join(missing)}.")
     return {
         "estado": "listo",
-        "base_de_datos": "sqlite",
-        "version_motor": db.engine_version(),
+        "base_de_datos": db.engine().name,
+        "version_motor": db.engine().version(),
         "esquema": known[-1][0],
     }
 

@@ -1,7 +1,6 @@
 """The cast: an application on a real SQLite file for each test, and callers of every role."""
 
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,6 +20,8 @@ from clientes_service.auth.models import Sesion, Usuario
 from clientes_service.auth.roles import Rol
 from clientes_service.auth.service import Ticket
 from clientes_service.config import Config
+from tests.engines import Databases, PostgresDatabases, SqliteFiles
+from tests.postgres import cluster
 
 PASSWORD = "quinua-tarwi-kiwicha"
 SECRET = "0123456789abcdef" * 3
@@ -38,11 +39,22 @@ EMPRESA = {
 }
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database that holds one user of each role; each test copies it."""
-    path = tmp_path_factory.mktemp("template") / "clientes.db"
-    db.connect(path)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engine", choices=("sqlite", "postgresql"), default="sqlite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is about the other engine."""
+    engine = config.getoption("--engine")
+    for item in items:
+        for marker in ("sqlite", "postgresql"):
+            if marker != engine and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=f"about {marker}; this run is on {engine}"))
+
+
+def fill(url: str) -> None:
+    """Migrate a database, and make one user of each role."""
+    db.connect(url)
     db.upgrade()
     for rol, dni in DNI.items():
         usuarios.create_usuario(
@@ -50,18 +62,43 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
              "password": PASSWORD}
         )  # fmt: skip
     db.database.close()
-    return path
+
+
+@pytest.fixture(scope="session")
+def databases(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """Makes databases of the engine that `--engine` names; a PostgreSQL server is started for that."""
+    if pytestconfig.getoption("--engine") == "sqlite":
+        yield SqliteFiles(tmp_path_factory.mktemp("template"), fill)
+        return
+    try:
+        with cluster() as server:
+            yield PostgresDatabases(server, fill)
+    except LookupError as error:
+        if "CI" in os.environ:
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture
-def environ(tmp_path: Path, template: Path) -> dict[str, str]:
+def environ(tmp_path: Path, databases: Databases) -> Iterator[dict[str, str]]:
     """The settings of this test's service; a test may add to them before it asks for `app`."""
-    shutil.copy(template, tmp_path / "clientes.db")
-    return {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/clientes.db",
+    url = databases.copy(tmp_path)
+    yield {
+        "DATABASE_URL": url,
         "CLIENTES_INSTANCE_PATH": str(tmp_path / "instance"),
         "CLIENTES_JWT_SECRET_KEY": SECRET,
     }
+    databases.drop(url)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, databases: Databases) -> Iterator[str]:
+    """The URL of a database without a schema, to which this process is connected."""
+    url = databases.empty(tmp_path)
+    db.connect(url)
+    yield url
+    db.database.close()
+    databases.drop(url)
 
 
 @cache
@@ -73,8 +110,8 @@ def app_with(config: Config) -> Flask:
 def app(environ: dict[str, str]) -> Iterator[Flask]:
     """The application on this test's database. Tests with the same settings share it: it keeps no state of its own."""
     config = settings.load(environ)
-    app = app_with(replace(config, database_path=Path(os.devnull), instance_path=Path(os.devnull)))
-    db.connect(config.database_path)
+    app = app_with(replace(config, database_url="sqlite:///nowhere", instance_path=Path("nowhere")))
+    db.connect(config.database_url)
     yield app
     db.database.close()
 

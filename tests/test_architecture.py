@@ -87,8 +87,9 @@ def errors_and_clock_know_nobody(module: str, tree: ast.Module) -> Iterator[str]
 
 
 def the_engine_knows_no_feature(module: str, tree: ast.Module) -> Iterator[str]:
-    if module in ("db", "config", "fields", "logs"):
-        below = ("errors", "clock", "config")
+    room = module.split(".")[0]
+    if room in ("db", "config", "fields", "logs"):
+        below = {"errors", "clock", "config"} | ({"db"} if room == "db" else set())
         yield from (name for name in our_imports(tree) if name.split(".")[0] not in below)
 
 
@@ -113,13 +114,13 @@ def only_config_reads_the_environment(module: str, tree: ast.Module) -> Iterator
 
 
 def only_db_says_pragma(module: str, tree: ast.Module) -> Iterator[str]:
-    if module != "db":
+    if module != "db.sqlite":
         yield from (text for text in texts(tree) if "pragma" in text.lower())
         yield from (f"{owner}.{name}" for owner, name in calls(tree) if name == "pragma")
 
 
 def only_db_opens_transactions(module: str, tree: ast.Module) -> Iterator[str]:
-    if module == "db":
+    if module.split(".")[0] == "db":
         return
     for owner, name in calls(tree):
         if name in ("atomic", "savepoint", "manual_commit", "session_start", "begin", "commit"):
@@ -129,6 +130,13 @@ def only_db_opens_transactions(module: str, tree: ast.Module) -> Iterator[str]:
     for text in texts(tree):
         if text.strip().upper().split(" ")[0] in ("BEGIN", "COMMIT", "SAVEPOINT", "ROLLBACK"):
             yield text
+
+
+def only_db_knows_the_drivers(module: str, tree: ast.Module) -> Iterator[str]:
+    drivers = {"apsw", "psycopg"} - ({"psycopg"} if module == "config" else set())  # which asks whether a URL parses
+    if module.split(".")[0] != "db":
+        yield from (name for name in imports(tree) if name.split(".")[0] in drivers)
+        yield from (name for name in our_imports(tree) if name.startswith(("db.sqlite", "db.postgres")))
 
 
 def only_cli_prints(module: str, tree: ast.Module) -> Iterator[str]:
@@ -189,6 +197,9 @@ RULES: list[tuple[Checker, str, str]] = [
     (only_db_opens_transactions, "clientes.service", "with db.database.transaction('IMMEDIATE'):\n    pass"),
     (only_db_opens_transactions, "clientes.service", "@database.atomic()\ndef f(): pass"),
     (only_db_opens_transactions, "health", "database.execute_sql('BEGIN IMMEDIATE')"),
+    (only_db_knows_the_drivers, "health", "import apsw"),
+    (only_db_knows_the_drivers, "errors", "from psycopg import OperationalError"),
+    (only_db_knows_the_drivers, "clientes.service", "from clientes_service.db.postgres import Postgres"),
     (only_cli_prints, "cli", "print('x')"),
     (only_cli_prints, "clientes.service", "import click\nclick.echo('x')"),
     (nobody_calls_the_command_line, "app", "from clientes_service.cli import main"),
@@ -220,7 +231,7 @@ def test_a_broken_rule_is_found(checker: Checker, module: str, source: str) -> N
         ("clientes.views", '"""V."""\nfrom flask import g\nfrom clientes_service.http import json_response'),
         ("clientes.service", '"""Says PRAGMA."""\nwith transaction():\n    pass\nwith db.snapshot():\n    pass'),
         ("cli", '"""C."""\nfrom clientes_service.app import create_app\nclick.echo("x")\nos.execv("a", ("b",))'),
-        ("db", '"""D."""\nPRAGMAS = "PRAGMA x"\nwith database.transaction("IMMEDIATE"):\n    pass'),
+        ("db.sqlite", '"""D."""\nPRAGMAS = "PRAGMA x"\nwith database.transaction("IMMEDIATE"):\n    pass'),
         ("auth.schemas", '"""S."""\nfrom clientes_service.clientes import documento'),
     ],
 )

@@ -18,6 +18,7 @@ from clientes_service.auth.models import Sesion, Usuario
 from clientes_service.auth.passwords import verify_password
 from clientes_service.auth.roles import Rol
 from clientes_service.cli import main
+from clientes_service.db import sqlite
 from tests.conftest import DNI, PASSWORD
 from tests.server.conftest import BIN
 
@@ -34,7 +35,7 @@ def run(environ: dict[str, str]) -> Iterator[Run]:
     def invoke(words: str | list[str], input: str | bytes | None = None, **more: str) -> Result:
         given = words.split() if isinstance(words, str) else words
         result = CliRunner().invoke(main, given, input=input, env={**environ, **more})
-        db.connect(Path(environ["DATABASE_URL"].removeprefix("sqlite:///")))
+        db.connect(environ["DATABASE_URL"])
         return result
 
     yield invoke
@@ -42,10 +43,11 @@ def run(environ: dict[str, str]) -> Iterator[Run]:
 
 
 @pytest.fixture
-def fresh(environ: dict[str, str], tmp_path: Path) -> Path:
-    """Ask for this before `run`: the database does not exist yet."""
-    (tmp_path / "clientes.db").unlink()
-    return tmp_path / "clientes.db"
+def fresh(environ: dict[str, str], empty: str) -> None:
+    """Ask for this before `run`: the database has no schema yet."""
+    db.database.close()
+    Path(empty.removeprefix("sqlite:///")).unlink(missing_ok=True)
+    environ["DATABASE_URL"] = empty
 
 
 def accounts() -> list[tuple[Any, ...]]:
@@ -140,7 +142,7 @@ def test_the_password_is_the_first_line_of_stdin(run: Run, rest: str) -> None:
     assert verify_password(Usuario.get(Usuario.dni == "20000001").password_hash, f" {NEW_PASSWORD} ")
 
 
-def test_an_account_is_created_in_a_database_that_is_empty(fresh: Path, run: Run) -> None:
+def test_an_account_is_created_in_a_database_that_is_empty(fresh: None, run: Run) -> None:
     assert run(f"users create {NEW}", input=NEW_PASSWORD).exit_code == 0
     assert db.pending() == []
     assert Usuario.select().count() == 1
@@ -299,7 +301,7 @@ def test_a_wrong_setting_stops_every_command_with_one_line(run: Run, words: str)
         assert len(result.stderr.splitlines()) == 1
 
 
-def test_status_lists_the_migrations_and_tells_by_its_exit_code(fresh: Path, run: Run) -> None:
+def test_status_lists_the_migrations_and_tells_by_its_exit_code(fresh: None, run: Run) -> None:
     names = sorted(path.stem for path in db.MIGRATIONS.glob("[0-9]*.py"))
     before = run("db status")
     assert (before.exit_code, before.stdout, before.stderr) == (1, "".join(f"{n}\tpending\n" for n in names), "")
@@ -333,6 +335,7 @@ def test_a_database_that_cannot_be_opened_is_one_line(run: Run, words: str) -> N
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("words", ["users list", "db status", "db upgrade"])
 def test_a_file_that_is_no_database_is_one_line(run: Run, words: str, tmp_path: Path) -> None:
     (tmp_path / "clientes.db").write_bytes(b"no database\n" * 500)
@@ -341,8 +344,9 @@ def test_a_file_that_is_no_database_is_one_line(run: Run, words: str, tmp_path: 
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.sqlite
 def test_a_busy_database_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(db, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.1)
     before = run("users list").stdout
     other = apsw.Connection(str(tmp_path / "clientes.db"))
     other.execute("BEGIN IMMEDIATE")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -38,6 +39,11 @@ def environ(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def unset_secret(environ: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name != "CLIENTES_JWT_SECRET_KEY"}
+
+
+def file_of(config: Config) -> Path:
+    """The SQLite file that the settings name."""
+    return Path(unquote(config.database_url.removeprefix("sqlite:///")))
 
 
 def refusal(environ: dict[str, str]) -> str:
@@ -81,7 +87,7 @@ def test_a_setting_has_a_default_and_takes_a_value(
 
 
 def test_no_setting_is_left_out_of_these_tests() -> None:
-    tested = {attribute for _, attribute, *_ in SETTINGS} | {"database_path", "instance_path", "workers", "jwt_key"}
+    tested = {attribute for _, attribute, *_ in SETTINGS} | {"database_url", "instance_path", "workers", "jwt_key"}
     assert tested == {field.name for field in dataclasses.fields(Config)}
 
 
@@ -142,19 +148,19 @@ def test_a_config_cannot_be_changed(environ: dict[str, str]) -> None:
 
 def test_the_database_is_in_the_instance_folder_unless_named(environ: dict[str, str], folder: Path) -> None:
     config = load(environ)
-    assert (config.instance_path, config.database_path) == (folder, folder / "clientes.db")
+    assert (config.instance_path, file_of(config)) == (folder, folder / "clientes.db")
 
 
 def test_the_instance_folder_is_one_below_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     config = load({})
-    assert config.database_path == tmp_path / "instance" / "clientes.db"
+    assert file_of(config) == tmp_path / "instance" / "clientes.db"
     assert (tmp_path / "instance" / "jwt_secret").read_text() == config.jwt_key
 
 
 def test_an_instance_folder_is_taken_literally(environ: dict[str, str], tmp_path: Path) -> None:
     odd = tmp_path / "50%25 [ñ] ?a#b"
-    assert load({**environ, "CLIENTES_INSTANCE_PATH": str(odd)}).database_path == odd / "clientes.db"
+    assert file_of(load({**environ, "CLIENTES_INSTANCE_PATH": str(odd)})) == odd / "clientes.db"
 
 
 @pytest.mark.parametrize(
@@ -172,13 +178,13 @@ def test_a_database_may_be_relative_to_the_working_folder(
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    found = load({**environ, "DATABASE_URL": url}).database_path
+    found = file_of(load({**environ, "DATABASE_URL": url}))
     assert found == work / path
     assert found.parent.is_dir()
 
 
 def test_a_database_may_be_absolute(environ: dict[str, str], tmp_path: Path) -> None:
-    found = load({**environ, "DATABASE_URL": f"sqlite:///{tmp_path}/a/b/x.db"}).database_path
+    found = file_of(load({**environ, "DATABASE_URL": f"sqlite:///{tmp_path}/a/b/x.db"}))
     assert found == tmp_path / "a" / "b" / "x.db"
 
 
@@ -189,6 +195,25 @@ def test_a_database_may_be_absolute(environ: dict[str, str], tmp_path: Path) -> 
 )  # fmt: skip
 def test_another_form_of_database_is_refused(environ: dict[str, str], url: str) -> None:
     assert "DATABASE_URL" in refusal({**environ, "DATABASE_URL": url})
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql"])
+def test_a_postgresql_url_is_kept_as_it_is_but_for_its_scheme(environ: dict[str, str], scheme: str) -> None:
+    rest = "ana:p%40%2F%3A%25@db.example.pe:5433/clientes?sslmode=verify-full"
+    config = load({**environ, "DATABASE_URL": f"{scheme}://{rest}"})
+    assert config.database_url == f"postgresql://{rest}"
+    assert "p%40" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgres://", "postgres://ana:secreta@db", "postgres://ana:secreta@db/x?nada=1", "postgres://ana:secreta@[/x",
+     "postgresql://ana:secreta%zz@db/x"],
+)  # fmt: skip
+def test_a_postgresql_url_that_does_not_parse_is_refused_and_not_shown(environ: dict[str, str], url: str) -> None:
+    message = refusal({**environ, "DATABASE_URL": url})
+    assert "DATABASE_URL" in message
+    assert "secreta" not in message
 
 
 def test_folders_that_are_made_are_private(environ: dict[str, str], tmp_path: Path, folder: Path) -> None:

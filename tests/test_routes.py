@@ -8,8 +8,8 @@ import jwt
 import pytest
 from flask import Flask
 
-from clientes_service import db
 from clientes_service.app import create_app
+from clientes_service.auth.models import Sesion, Usuario
 from clientes_service.auth.roles import Rol
 from tests.conftest import SECRET, Caller, assert_problem
 
@@ -103,11 +103,11 @@ def forged(app: Flask, admin: Caller, how: str) -> str:
         case "without exp":
             del claims["exp"]
         case "session gone":
-            db.database.execute_sql("DELETE FROM sesion")
+            Sesion.delete().execute()
         case "session expired":
-            db.database.execute_sql("UPDATE sesion SET expira = 1")
+            Sesion.update(expira=1).execute()
         case "user inactive":
-            db.database.execute_sql("UPDATE usuario SET vigente = ?", (False,))
+            Usuario.update(vigente=False).execute()
         case "user of another session":
             claims["sub"] = "2"
         case "unsigned":

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import PASSWORD
+from tests.engines import Databases
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -31,13 +32,13 @@ def unused_port() -> int:
 class Server:
     """A running service: `url`, its process, its folder, and what it wrote to its log."""
 
-    def __init__(self, folder: Path, workers: int, environ: dict[str, str]) -> None:
+    def __init__(self, folder: Path, database_url: str, workers: int, environ: dict[str, str]) -> None:
         port = unused_port()
         self.folder, self.url, self.log = folder, f"http://127.0.0.1:{port}", folder / "server.log"
         clean = {k: v for k, v in os.environ.items() if not k.startswith("CLIENTES_") and k != "GUNICORN_CMD_ARGS"}
         self.environ = {
             **clean,
-            "DATABASE_URL": f"sqlite:///{folder}/clientes.db",
+            "DATABASE_URL": database_url,
             "CLIENTES_INSTANCE_PATH": str(folder / "instance"),
             "WEB_CONCURRENCY": str(workers),
             "PORT": str(port),
@@ -70,12 +71,13 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Server]]:
+def start_server(tmp_path_factory: pytest.TempPathFactory, databases: Databases) -> Iterator[Callable[..., Server]]:
     """Start a server with its own database and one ADMIN (ADMIN_DNI, PASSWORD); stopped after the module."""
     servers = []
 
     def start(workers: int = 2, **environ: str) -> Server:
-        server = Server(tmp_path_factory.mktemp("server"), workers, environ)
+        folder = tmp_path_factory.mktemp("server")
+        server = Server(folder, databases.empty(folder), workers, environ)
         words = "users create --nombre Pruebas --email pruebas@example.pe --rol ADMIN --password-stdin --dni"
         made = server.cli(*words.split(), ADMIN_DNI, input=PASSWORD)
         assert made.returncode == 0, made.stderr
@@ -86,3 +88,4 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     yield start
     for server in servers:
         server.stop()
+        databases.drop(server.environ["DATABASE_URL"])

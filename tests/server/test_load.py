@@ -61,7 +61,7 @@ def in_parallel(server: Server, token: str) -> Callable[..., list[Any]]:
 
 def count_changes(server: Server) -> tuple[int, int, int]:
     """How many clients there are, how many are active, and how many changes were numbered."""
-    db.connect(settings.load(server.environ).database_path)
+    db.connect(settings.load(server.environ).database_url)
     active = Cliente.select().where(Cliente.vigente).count()
     counted = Cliente.select().count(), active, Contador.get_by_id(1).valor
     db.database.close()

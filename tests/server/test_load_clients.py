@@ -11,10 +11,10 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
 import jwt
 import pytest
 
+from clientes_service import db
 from examples import load_clients
 from tests.conftest import PASSWORD
 from tests.server.conftest import ADMIN_DNI, ROOT, Server
@@ -158,20 +158,20 @@ def test_an_expired_token_is_renewed_once_for_all_threads(server: Server) -> Non
 
 def test_a_service_that_is_not_ready_is_asked_again(start_server: Callable[..., Server], tmp_path: Path) -> None:
     server = start_server(workers=1)
-    database = apsw.Connection(str(server.folder / "clientes.db"))
-    (applied,) = database.execute("SELECT * FROM schema_migration")
-    database.execute("DELETE FROM schema_migration")  # until it is back, a migration is pending: 503, Retry-After: 2
+    engine = db.open_engine(server.environ["DATABASE_URL"])
+    # Until the table is back, a migration is pending: 503, Retry-After: 2
+    engine.execute_sql("ALTER TABLE schema_migration RENAME TO away")
 
     def bring_back() -> None:
-        marks = ", ".join("?" * len(applied))
-        database.execute(f"INSERT INTO schema_migration VALUES ({marks})", applied)
+        engine.execute_sql("ALTER TABLE away RENAME TO schema_migration")
+        engine.close()
 
     timer = threading.Timer(1, bring_back)
     timer.start()
     started = time.monotonic()
     loaded = load(server, write(tmp_path / "clients.csv", [invented(1, "F")]))
     timer.join()
-    database.close()
+    engine.close()
     assert (loaded.returncode, loaded.stderr) == (0, "")
     assert time.monotonic() - started >= 2
     assert '"status": 503' in server.log.read_text()

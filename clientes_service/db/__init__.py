@@ -1,0 +1,107 @@
+"""The engine in use: connections, the one transaction() and the migrations.
+
+No other room opens a transaction, and none but sqlite.py and postgres.py knows which engine it is.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from peewee import DatabaseProxy, Model, PeeweeException
+from playhouse.migrations import Runner
+
+from clientes_service.db.postgres import Postgres
+from clientes_service.db.sqlite import Sqlite
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
+
+Engine = Sqlite | Postgres
+
+database = DatabaseProxy()
+
+
+class BaseModel(Model):
+    """A table of the service."""
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+
+def open_engine(url: str) -> Engine:
+    """Return the engine of a URL such as `sqlite:///file` or `postgresql://…`, as `config` gives it.
+
+    Nothing is opened here, so that a process may fork after it. Each thread opens its own connection at its first
+    query and keeps it.
+    """
+    return Sqlite(url) if url.startswith("sqlite:") else Postgres(url)
+
+
+def connect(url: str) -> None:
+    """Say which database this process uses."""
+    if database.obj is not None:
+        database.close()
+    database.initialize(open_engine(url))
+
+
+def engine() -> Engine:
+    """The engine that `connect` chose."""
+    chosen: Engine = database.obj
+    return chosen
+
+
+def transaction() -> AbstractContextManager[None]:
+    """Hold the write lock from before the first read until commit; raising rolls back.
+
+    Writers of all processes pass one at a time, on either engine: what a use case read still holds when it writes, and
+    versions become visible in the order of their numbers. Use cases do not nest: each opens exactly one. Whoever waits
+    longer than the engine's limit gets an error for which `is_unavailable` is true.
+    """
+    return engine().writing()
+
+
+def snapshot() -> AbstractContextManager[None]:
+    """Let several reads see one state of the database, and never wait for a writer."""
+    return engine().reading()
+
+
+def is_unavailable(error: PeeweeException) -> bool:
+    """Tell a database that is busy, full or away (worth a retry) from a defect in a query."""
+    return any(engine().is_unavailable(cause) for cause in _causes(error))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:  # peewee wraps what fails while it connects a second time
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def upgrade(chosen: Engine | None = None) -> list[str]:
+    """Apply the pending migrations and return their names; any number of processes may call it at once."""
+    chosen = chosen or engine()
+    with chosen.migrating():
+        return list(_runner(chosen).up())
+
+
+def migrations(chosen: Engine | None = None) -> list[tuple[str, bool]]:
+    """Every known migration in order, and whether this database has it."""
+    chosen = chosen or engine()
+    runner = _runner(chosen)
+    if not chosen.exists():
+        return [(migration.name, False) for migration in runner.migrations()]
+    return [(migration.name, bool(migration.applied)) for migration in runner.status()]
+
+
+def pending() -> list[str]:
+    """The migrations that this database still lacks."""
+    return [name for name, applied in migrations() if not applied]
+
+
+def is_current() -> bool:
+    """Whether no migration is pending. Once true it is not looked up again: migrations only go forward."""
+    engine().schema_is_current = engine().schema_is_current or not pending()
+    return engine().schema_is_current
+
+
+def _runner(chosen: Engine) -> Runner:
+    return Runner(chosen, str(MIGRATIONS))

@@ -1,0 +1,122 @@
+"""PostgreSQL through psycopg 3: one writer at a time, and connections that outlive restarts of the server.
+
+Each thread keeps one connection, so that there are as many as threads: four in each worker process.
+"""
+
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from peewee import InterfaceError, OperationalError, PostgresqlDatabase
+
+LOCK_SECONDS = 10
+# Keys of advisory locks, which are this database's own (PostgreSQL manual, 13.3.5).
+WRITE_LOCK, MIGRATION_LOCK = 7_201_001, 7_201_002
+READ_ONLY = "25006"  # SQLSTATE of a write on a standby, after a failover that this connection missed
+
+# Notice a server that is gone within seconds; whatever the URL says itself goes before these.
+CONNECTION = {
+    "connect_timeout": "5",
+    "keepalives_idle": "30",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "15000",
+    "application_name": "clientes_service",
+    "client_encoding": "UTF8",
+}
+
+
+class Postgres(PostgresqlDatabase):
+    """A PostgreSQL database."""
+
+    name = "postgresql"
+    schema_is_current = False
+
+    def __init__(self, url: str) -> None:
+        from psycopg.conninfo import conninfo_to_dict  # an extra: those who stay on SQLite need not install it
+
+        given = conninfo_to_dict(url)
+        defaults: Any = {name: value for name, value in CONNECTION.items() if name not in given}
+        super().__init__(url, prefer_psycopg3=True, **defaults)
+
+    def _connect(self) -> Any:
+        connection = super()._connect()  # type: ignore[misc]
+        connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        return connection
+
+    def begin(self, isolation_level: str | None = None) -> None:
+        """Begin a transaction, on a connection that is alive."""
+        self._replace_dead_connection()
+        super().begin(isolation_level)
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Run a statement; outside a transaction, on a connection that is alive."""
+        if not self.in_transaction():
+            self._replace_dead_connection()
+        return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]
+
+    def _replace_dead_connection(self) -> None:
+        """Close a connection that broke, or that the server closed while it was idle; the next use opens another.
+
+        Never at COMMIT, which on a new connection would succeed and have committed nothing.
+        """
+        if self.is_closed():
+            return
+        connection: Any = self.connection()  # type: ignore[no-untyped-call]
+        if connection.closed or _has_word_from_server(connection.fileno()):
+            self.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the write lock, which waits for LOCK_SECONDS.
+
+        One lock for all writers, held to commit, makes versions visible in the order of their numbers; a sequence does
+        not. It also lets a use case trust what it read, as on SQLite.
+        """
+        with self.transaction():
+            self.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the database."""
+        with self.transaction("REPEATABLE READ"):
+            yield
+
+    @contextmanager
+    def migrating(self) -> Iterator[None]:
+        """Keep other processes from migrating, however long one takes. Raises OperationalError for another encoding."""
+        [encoding] = self.execute_sql("SHOW server_encoding").fetchone()
+        if encoding != "UTF8":
+            raise OperationalError(f"the database's encoding is {encoding}; create it with ENCODING 'UTF8'")
+        self.execute_sql("SET lock_timeout = 0")
+        self.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+        try:
+            yield
+        finally:
+            self.close()  # which ends the lock and the setting
+
+    def exists(self) -> bool:
+        """Whether there is a database to ask: connecting says so."""
+        return True
+
+    def is_unavailable(self, error: BaseException) -> bool:
+        """Whether this error is the server's fault and may pass.
+
+        psycopg's OperationalError covers connections, shutdown, resources, locks and serialization (SQLSTATE 08, 40,
+        53, 55P03, 57P).
+        """
+        return isinstance(error, OperationalError | InterfaceError) or getattr(error, "sqlstate", None) == READ_ONLY
+
+    def version(self) -> str:
+        """The version of the server."""
+        [version] = self.execute_sql("SHOW server_version").fetchone()
+        return str(version)
+
+
+def _has_word_from_server(descriptor: int) -> bool:
+    """Whether an idle connection can be read from: the server has closed it, or said that it will."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

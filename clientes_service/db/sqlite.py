@@ -1,0 +1,101 @@
+"""SQLite through apsw, which brings a current one: pragmas, one writer at a time, one connection for each thread."""
+
+import fcntl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote
+
+import apsw
+from peewee import OperationalError
+from playhouse.apsw_ext import APSWDatabase
+
+BUSY_SECONDS = 10
+BUSY_PAUSE = 0.001
+
+# FULL, because NORMAL may lose at power loss a commit that a phone has already seen. The busy handler is set before
+# these, so that switching to WAL waits for another process that does the same.
+PRAGMAS = (("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1), ("cache_size", -16_000))
+
+# What the machine, not the request, is at fault for: busy, full, read-only or away.
+UNAVAILABLE = (
+    apsw.BusyError, apsw.LockedError, apsw.FullError, apsw.IOError, apsw.CantOpenError, apsw.ReadOnlyError,
+)  # fmt: skip
+
+
+class DatabaseBusy(OperationalError):
+    """Another thread of this process kept the write lock for longer than BUSY_SECONDS."""
+
+
+class Sqlite(APSWDatabase):  # type: ignore[misc]
+    """A SQLite file."""
+
+    name = "sqlite"
+    schema_is_current = False
+
+    def __init__(self, url: str) -> None:
+        self.file = Path(unquote(url.removeprefix("sqlite:///")))
+        # Threads of one process queue here rather than in SQLite's busy handler, which polls and is not fair.
+        self._writer = threading.Lock()
+        # Not CREATE: a file that vanished is away, and must not be made anew as an empty one.
+        super().__init__(str(self.file), pragmas=PRAGMAS, flags=apsw.SQLITE_OPEN_READWRITE)
+
+    def _add_conn_hooks(self, conn: apsw.Connection) -> None:
+        super()._add_conn_hooks(conn)
+        # SQLite's own waiting grows to 100 ms a try, so that the lock lies idle between writers of several processes.
+        conn.set_busy_handler(_wait_a_moment)
+        # peewee's migration history binds a datetime, which apsw, unlike sqlite3, does not turn into text.
+        conn.convert_binding = lambda _cursor, _position, value: str(value)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the write lock. Raises DatabaseBusy.
+
+        IMMEDIATE, because a deferred transaction that reads and then writes is refused at once when another one wrote
+        in between.
+        """
+        if not self._writer.acquire(timeout=BUSY_SECONDS):
+            raise DatabaseBusy("the write lock of this process is taken")
+        try:
+            with self.transaction("IMMEDIATE"):
+                yield
+        finally:
+            self._writer.release()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the database."""
+        with self.transaction("DEFERRED"):
+            yield
+
+    @contextmanager
+    def migrating(self) -> Iterator[None]:
+        """Keep other processes from migrating, and make the file if there is none.
+
+        peewee's runner takes no lock of its own, and its table rebuilds must switch foreign keys off, which SQLite
+        allows outside transactions only: hence a lock on a file beside the database.
+        """
+        with open(f"{self.file}.migrate", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.file.touch()
+            yield
+
+    def exists(self) -> bool:
+        """Whether there is a database to ask."""
+        return self.file.exists()
+
+    def is_unavailable(self, error: BaseException) -> bool:
+        """Whether this error is the machine's fault and may pass."""
+        return isinstance(error, (DatabaseBusy, *UNAVAILABLE))
+
+    def version(self) -> str:
+        """The version of the SQLite library in use."""
+        return str(apsw.sqlite_lib_version())
+
+
+def _wait_a_moment(tries: int) -> bool:
+    """Wait for another process's write; give up after BUSY_SECONDS (SQLite's busy handler)."""
+    time.sleep(BUSY_PAUSE)
+    return tries < BUSY_SECONDS / BUSY_PAUSE
