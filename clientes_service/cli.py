@@ -3,13 +3,14 @@
 import json
 import os
 import sys
+from contextlib import closing
 from typing import Any, NoReturn, TextIO
 
 import click
 import marshmallow as ma
 from peewee import PeeweeException
 
-from clientes_service import __version__, config, db
+from clientes_service import __version__, config, db, transfer
 from clientes_service.auth import schemas, usuarios
 from clientes_service.auth.models import Usuario
 from clientes_service.auth.roles import Rol
@@ -17,6 +18,7 @@ from clientes_service.clientes import documento
 from clientes_service.config import Config, ConfigError
 from clientes_service.errors import ServiceError
 from clientes_service.fields import field_errors
+from clientes_service.transfer import TransferError
 
 FACTORY = "clientes_service.app:create_app()"
 
@@ -33,7 +35,7 @@ class Cli(click.Group):
             fail(f"{error.detail}{fields}")
         except BrokenPipeError:  # whoever read the output has gone; click ends quietly
             raise
-        except (ConfigError, PeeweeException, OSError, UnicodeDecodeError) as error:
+        except (ConfigError, TransferError, PeeweeException, OSError, UnicodeDecodeError) as error:
             fail(str(error))
 
 
@@ -122,6 +124,31 @@ def change_user(dni: str, given: dict[str, Any]) -> None:
         fail(f"no user has the DNI {dni}")
     usuarios.update_usuario(usuario.id, validated(schemas.UsuarioUpdate(), given))
     click.echo(f"changed {dni}", err=True)
+
+
+@main.command("copy")
+@click.option("--from", "source", required=True, help="The database to read: sqlite:///file or postgresql://…")
+@click.option("--to", "target", required=True, help="An empty database; its tables are made.")
+def copy_database(source: str, target: str) -> None:
+    """Copy everything from one database into another, empty one, of either engine, and compare both.
+
+    Stop the service first: what it writes meanwhile is not copied. If this is interrupted, the source is as it was and
+    the target is empty; run it again.
+    """
+    reading = db.open_engine(config.parse_database_url(source, "--from"))
+    writing = db.open_engine(config.parse_database_url(target, "--to"))
+    click.echo("one transaction: if this is interrupted, the target stays empty; run it again", err=True)
+    bar = click.progressbar(length=1, label="copying", file=sys.stderr)
+    with closing(reading), closing(writing), bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        counts = transfer.copy(reading, writing, show)
+    for table, rows in counts.items():
+        click.echo(f"{table}\t{rows}")
+    click.echo("both databases hold the same", err=True)
 
 
 @main.group("db")

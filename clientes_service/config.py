@@ -162,48 +162,55 @@ class _Reader:
 
 
 def _database_url(reader: _Reader, instance: Path, on_dyno: bool) -> str:
-    """The database in one form: `sqlite:///` and an absolute path, or `postgresql://…`."""
+    """The database, where this host's disk can be trusted with it."""
     allow_ephemeral = reader.boolean("CLIENTES_ALLOW_EPHEMERAL", False)
-    url = reader.text("DATABASE_URL") or f"sqlite:///{quote(str(instance / 'clientes.db'))}"
-    scheme, _, rest = url.partition("://")
-    if scheme in ("postgres", "postgresql"):
-        _make_folder(instance)
-        return _postgres_url(f"postgresql://{rest}", on_dyno)
-    path = unquote(rest.removeprefix("/"))
-    if scheme != "sqlite" or not rest.startswith("/") or path in ("", ":memory:") or "\0" in path:
-        raise ConfigError(
-            "DATABASE_URL takes postgresql://user:password@host/name or sqlite:///file; a database in memory cannot be "
-            "shared by workers"
-        )
-    if on_dyno and not allow_ephemeral:
+    given = reader.text("DATABASE_URL") or f"sqlite:///{quote(str(instance / 'clientes.db'))}"
+    if on_dyno and given.startswith("sqlite:") and not allow_ephemeral:
         raise ConfigError(
             "this host wipes its disk daily (DYNO is set) and DATABASE_URL is a SQLite file: clients would be lost. "
             "CLIENTES_ALLOW_EPHEMERAL=true starts all the same"
         )
-    file = Path(path).absolute()
+    url = parse_database_url(given, "DATABASE_URL")
+    if on_dyno and url.startswith("postgresql:") and "sslmode=" not in url:
+        url += ("&" if "?" in url else "?") + "sslmode=require"  # the database is on another machine
     _make_folder(instance)
-    _make_folder(file.parent)
-    return f"sqlite:///{quote(str(file))}"
+    if url.startswith("sqlite:"):
+        _make_folder(Path(unquote(url.removeprefix("sqlite:///"))).parent)
+    return url
 
 
-def _postgres_url(url: str, on_dyno: bool) -> str:
-    """A PostgreSQL URL that libpq can read; with TLS where the database is another company's machine (Heroku)."""
+def parse_database_url(url: str, name: str) -> str:
+    """Return the URL in one form: `sqlite:///` and an absolute path, or `postgresql://…` as libpq reads it.
+
+    `name` is the setting or option that gave it. Raises ConfigError, which never shows the URL: it may hold a password.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme in ("postgres", "postgresql"):
+        return _postgres_url(f"postgresql://{rest}", name)
+    path = unquote(rest.removeprefix("/"))
+    if scheme != "sqlite" or not rest.startswith("/") or path in ("", ":memory:") or "\0" in path:
+        raise ConfigError(
+            f"{name} takes postgresql://user:password@host/name or sqlite:///file; a database in memory cannot be "
+            "shared by workers"
+        )
+    return f"sqlite:///{quote(str(Path(path).absolute()))}"
+
+
+def _postgres_url(url: str, name: str) -> str:
     try:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
     except ImportError:
-        raise ConfigError("DATABASE_URL names PostgreSQL: pip install 'clientes-service[postgres]'") from None
+        raise ConfigError(f"{name} names PostgreSQL: pip install 'clientes-service[postgres]'") from None
     try:
         given = conninfo_to_dict(url)
     except (ProgrammingError, UnicodeError):  # whose message may hold the password
-        raise ConfigError(
-            "DATABASE_URL does not parse; give postgresql://user:password@host:port/name, and write special characters "
-            "of the password percent-encoded"
-        ) from None
+        given = {}
     if not given.get("dbname"):
-        raise ConfigError("DATABASE_URL names no database; give postgresql://user:password@host:port/name")
-    if on_dyno and "sslmode" not in given:
-        url += ("&" if "?" in url else "?") + "sslmode=require"
+        raise ConfigError(
+            f"{name} is no URL of a database; give postgresql://user:password@host:port/name, and write special "
+            "characters of the password percent-encoded"
+        )
     return url
 
 

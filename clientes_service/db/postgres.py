@@ -101,6 +101,16 @@ class Postgres(PostgresqlDatabase):
         """Whether there is a database to ask: connecting says so."""
         return True
 
+    def continue_numbering(self, table: str) -> None:
+        """Let new ids follow those that were inserted by hand."""
+        for column in self.get_columns(table):
+            if column.identity:
+                highest = f"(SELECT max({column.name}) FROM {table})"  # noqa: S608 - names from the catalogue
+                self.execute_sql(
+                    f"SELECT setval(pg_get_serial_sequence(%s, %s), coalesce({highest}, 1), {highest} IS NOT NULL)",
+                    (table, column.name),
+                )
+
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether this error is the server's fault and may pass.
 

@@ -86,6 +86,9 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         """Whether there is a database to ask."""
         return self.file.exists()
 
+    def continue_numbering(self, table: str) -> None:
+        """Let new ids follow those that were inserted by hand: AUTOINCREMENT does so by itself."""
+
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether this error is the machine's fault and may pass."""
         return isinstance(error, (DatabaseBusy, *UNAVAILABLE))

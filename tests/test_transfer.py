@@ -1,0 +1,211 @@
+"""clientes-service copy: everything, either way, compared; all or nothing."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from peewee import PeeweeException
+
+from clientes_service import config as settings
+from clientes_service import db, transfer
+from clientes_service.app import create_app
+from clientes_service.auth.models import Sesion, Usuario
+from clientes_service.cli import main
+from clientes_service.clientes.models import Cliente, Contador
+from clientes_service.transfer import TransferError
+from tests.conftest import EMPRESA, Caller
+from tests.engines import Databases
+from tests.server.conftest import BIN
+
+Make = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    """A SQLite database that does not exist yet, whatever the engine of this run."""
+    folder = tmp_path / "sqlite"
+    folder.mkdir()
+    return f"sqlite:///{folder}/copia.db"
+
+
+@pytest.fixture
+def target(databases: Databases, tmp_path: Path) -> Iterator[str]:
+    """An empty database of this run's engine."""
+    folder = tmp_path / "target"
+    folder.mkdir()
+    url = databases.empty(folder)
+    yield url
+    databases.drop(url)
+
+
+def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the models, as Python sees it."""
+    db.connect(url)
+    found = {model.__name__: sorted(model.select().tuples()) for model in db.BaseModel.__subclasses__()}
+    db.database.close()
+    return found
+
+
+def copied(source: str, target: str) -> dict[str, int]:
+    engines = db.open_engine(source), db.open_engine(target)
+    try:
+        return transfer.copy(*engines, lambda done, total: None)
+    finally:
+        for engine in engines:
+            engine.close()
+
+
+def test_everything_arrives_on_the_other_engine_and_comes_back(
+    tecnico: Caller, make_cliente: Make, environ: dict[str, str], file: str, target: str
+) -> None:
+    for number in range(1, 30):
+        make_cliente(nombre=f"Ñandú 🏨 {number}", direccion=None if number % 2 else "'; DROP TABLE cliente --")
+    tecnico.delete("/api/clientes/2")
+    before = content(environ["DATABASE_URL"])
+    counts = copied(environ["DATABASE_URL"], file)
+    assert counts == {"cliente": 29, "contador": 1, "intento": 0, "sesion": 1, "usuario": 4}
+    assert content(file) == before
+    assert copied(file, target) == counts
+    assert content(target) == before
+
+
+def test_phones_and_sessions_go_on_with_what_they_know(
+    tecnico: Caller, make_cliente: Make, environ: dict[str, str], file: str, target: str
+) -> None:
+    kept = make_cliente()
+    copied(environ["DATABASE_URL"], file)
+    copied(file, target)
+    moved = Caller(create_app(settings.load({**environ, "DATABASE_URL": target})), tecnico.token)
+    path = f"/api/clientes/{kept['id']}"
+    assert moved.get(path, headers={"If-None-Match": f'"{kept["version"]}"'}).status_code == 304
+    created = moved.post("/api/clientes", json={**EMPRESA, "codigoCliente": "DESPUES"}).json
+    assert created["id"] == kept["id"] + 1
+    epoch, number = kept["version"].split("-")
+    assert created["version"] == f"{epoch}-{int(number) + 1}"
+    db.database.close()
+
+
+def test_more_than_a_batch_is_copied(
+    make_cliente: Make, environ: dict[str, str], file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "BATCH", 3)
+    for _ in range(7):
+        make_cliente()
+    assert copied(environ["DATABASE_URL"], file)["cliente"] == 7
+    assert content(file) == content(environ["DATABASE_URL"])
+
+
+@pytest.mark.parametrize("model", [Usuario, Cliente, Contador])
+def test_a_target_that_is_not_empty_is_refused_and_left_as_it_is(
+    make_cliente: Make, environ: dict[str, str], target: str, model: type[db.BaseModel]
+) -> None:
+    make_cliente()
+    source = environ["DATABASE_URL"]
+    copied(source, target)
+    db.connect(target)
+    for each in (Sesion, Usuario, Cliente):
+        if each is not model:
+            each.delete().execute()
+    if model is not Contador:
+        Contador.update(valor=0).execute()
+    db.database.close()
+    before = content(target)
+    with pytest.raises(TransferError, match="not empty"):
+        copied(source, target)
+    assert content(target) == before
+
+
+def test_a_source_with_migrations_pending_is_refused(file: str, target: str) -> None:
+    with pytest.raises(TransferError, match="db upgrade"):
+        copied(file, target)
+
+
+@pytest.mark.parametrize("column", ["nombre", "vigente", "telefono"])
+def test_a_difference_is_found_and_nothing_is_kept(
+    make_cliente: Make, environ: dict[str, str], target: str, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    make_cliente()
+    insert = transfer._Table.insert
+
+    def spoil(table: Any, rows: list[tuple[Any, ...]]) -> None:
+        place = table.columns.index(column) if column in table.columns else None
+        insert(table, rows)
+        if table.name == "cliente" and place is not None:
+            change = "NOT vigente" if column == "vigente" else "'otra cosa'"
+            table.target.execute_sql(f"UPDATE cliente SET {column} = {change}")
+
+    monkeypatch.setattr(transfer._Table, "insert", spoil)
+    with pytest.raises(TransferError, match="cliente differs"):
+        copied(environ["DATABASE_URL"], target)
+    assert content(target)["Cliente"] == []
+    assert content(target)["Usuario"] == []
+
+
+def test_the_command_tells_what_it_copied(make_cliente: Make, environ: dict[str, str], file: str) -> None:
+    make_cliente()
+    words = ["copy", "--from", environ["DATABASE_URL"], "--to", file]
+    result = CliRunner().invoke(main, words, env=environ)
+    assert (result.exit_code, result.stdout) == (0, "cliente\t1\ncontador\t1\nintento\t0\nusuario\t4\nsesion\t1\n")
+    assert result.stderr.endswith("both databases hold the same\n")
+    again = CliRunner().invoke(main, words, env=environ)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert "not empty" in again.stderr
+
+
+@pytest.mark.parametrize(("option", "url"), [("--from", "nada"), ("--to", "mysql://ana:secreta@db/x")])
+def test_a_url_that_does_not_parse_is_refused(file: str, option: str, url: str) -> None:
+    other = "--to" if option == "--from" else "--from"
+    result = CliRunner().invoke(main, ["copy", option, url, other, file])
+    assert result.exit_code == 1
+    assert option in result.stderr
+    assert "secreta" not in result.stderr
+
+
+def is_migrated(url: str) -> bool:
+    engine = db.open_engine(url)
+    try:
+        return all(applied for _, applied in db.migrations(engine))
+    except PeeweeException:
+        return False  # the first of them is under way
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_copy_that_is_killed_leaves_both_as_they_were_and_can_be_repeated(
+    environ: dict[str, str], target: str, app: Any, how: signal.Signals
+) -> None:
+    with db.transaction():
+        for first in range(0, 20_000, 500):
+            Cliente.insert_many([row(number) for number in range(first, first + 500)]).execute()
+    db.database.close()
+    before = content(environ["DATABASE_URL"])
+    words = [BIN / "clientes-service", "copy", "--from", environ["DATABASE_URL"], "--to", target]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not is_migrated(target):
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.1)
+    process.send_signal(how)
+    stdout, stderr = process.communicate(timeout=30)
+    assert (process.returncode, stdout) == (-how, "")
+    assert "run it again" in stderr
+    assert content(environ["DATABASE_URL"]) == before
+    assert content(target)["Cliente"] == content(target)["Usuario"] == []
+    assert copied(environ["DATABASE_URL"], target)["cliente"] == 20_000
+    assert content(target) == before
+
+
+def row(number: int) -> dict[str, Any]:
+    cliente = Cliente(vigente=True).assign(
+        {"nombre": f"Cliente {number}", "tipo_cliente": "PERSONA", "tipo_documento": "DNI",
+         "numero_documento": f"{number:08d}", "codigo_cliente": f"K{number}"}
+    )  # fmt: skip
+    now = "2026-11-24T00:00:00.000Z"
+    more = {"epoca": "x", "version": number, "fecha_creacion": now, "fecha_modificacion": now}
+    return {**cliente.__data__, **more}
