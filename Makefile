@@ -4,16 +4,19 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types check lock clean
+.PHONY: help run test test-postgres lint format types check lock clean
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/installed ## Install, migrate, make the first ADMIN, and serve on 127.0.0.1:8000
 	@exec $(BIN)/clientes-service run
 
 test: .venv/installed-dev ## Run the whole suite
 	$(BIN)/python -m pytest
+
+test-postgres: .venv/installed-dev ## Run the whole suite on PostgreSQL, which must be installed: apt install postgresql
+	$(BIN)/python -m pytest --engine postgresql
 
 lint: .venv/installed-dev ## Look for mistakes and untidiness
 	$(BIN)/ruff check .
@@ -26,12 +29,12 @@ format: .venv/installed-dev ## Tidy up
 types: .venv/installed-dev ## Check the types
 	$(BIN)/mypy
 
-check: lint types test ## All that CI checks
+check: lint types test ## What must pass before a change lands; CI runs test-postgres too
 
 lock: .venv/installed-dev ## Pin anew all that requirements*.txt hold
-	$(BIN)/uv pip compile --quiet --upgrade --no-header pyproject.toml --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --no-header --extra postgres pyproject.toml --output-file requirements.txt
 	echo "-e ." >> requirements.txt
-	$(BIN)/uv pip compile --quiet --upgrade --no-header --extra dev pyproject.toml --output-file requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --no-header --extra postgres --extra dev pyproject.toml --output-file requirements-dev.txt
 	echo "-e ." >> requirements-dev.txt
 
 clean: ## Remove the environment and what tools left; the instance folder stays

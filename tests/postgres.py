@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
 NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
 ACCOUNT = "postgres"  # the server refuses to run as root; Debian's package makes this account
 
@@ -51,6 +54,28 @@ class Cluster:
 
     def stop(self, mode: str = "fast") -> None:
         self._run(self.programs / "pg_ctl", "stop", "--pgdata", self.folder / "data", "--mode", mode, "--wait")
+
+    def require_password(self, role: str, password: str) -> None:
+        """Make an account that must give its password."""
+        with psycopg.connect(self.url, autocommit=True) as admin:
+            statement = sql.SQL("CREATE ROLE {} LOGIN SUPERUSER PASSWORD {}")
+            admin.execute(statement.format(sql.Identifier(role), sql.Literal(password)))
+            rules = self.folder / "data" / "pg_hba.conf"
+            rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n" + rules.read_text())
+            admin.execute("SELECT pg_reload_conf()")
+
+    def offer_tls(self) -> None:
+        """Make a certificate of its own, and accept TLS."""
+        words = "req -new -x509 -nodes -days 2 -subj /CN=x -out server.crt -keyout server.key"
+        data = self.folder / "data"
+        subprocess.run(["openssl", *words.split()], check=True, capture_output=True, cwd=data)
+        for name in ("server.crt", "server.key"):
+            if os.getuid() == 0:
+                shutil.chown(data / name, ACCOUNT, ACCOUNT)
+            (data / name).chmod(0o600)
+        with psycopg.connect(self.url, autocommit=True) as admin:
+            admin.execute("ALTER SYSTEM SET ssl = on")
+            admin.execute("SELECT pg_reload_conf()")
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines import Databases
 from tests.server.conftest import BIN, ROOT, Server, unused_port
 
 SECOND_START_SECONDS = 5
@@ -76,15 +77,17 @@ def test_the_shown_password_is_stored_as_a_hash_only_and_opens(tmp_path: Path) -
         assert password.encode() not in file.read_bytes()
 
 
-def test_four_services_start_at_once_in_an_empty_folder(tmp_path: Path) -> None:
-    ports = [unused_port() for _ in range(4)]
-    processes = [run(tmp_path, PORT=str(port), WEB_CONCURRENCY="1") for port in ports]
+def test_eight_services_start_at_once_on_an_empty_database(databases: Databases, tmp_path: Path) -> None:
+    url = databases.empty(tmp_path)
+    ports = [unused_port() for _ in range(8)]
+    processes = [run(tmp_path, PORT=str(port), WEB_CONCURRENCY="1", DATABASE_URL=url) for port in ports]
     for port in ports:
         wait_until_ready(f"http://127.0.0.1:{port}")
     for process in processes:
         process.send_signal(signal.SIGTERM)
     outputs = [process.communicate(timeout=30)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 4
+    databases.drop(url)
+    assert [process.returncode for process in processes] == [0] * 8
     assert sum("First administrator" in output for output in outputs) == 1
 
 

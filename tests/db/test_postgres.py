@@ -1,0 +1,282 @@
+"""PostgreSQL: versions in commit order, connections that outlive the server, TLS and passwords."""
+
+import itertools
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from flask import Flask
+from peewee import PeeweeException
+
+from clientes_service import db
+from clientes_service.clientes.models import Cliente
+from tests.conftest import EMPRESA, PASSWORD, Caller
+from tests.postgres import Cluster, cluster
+from tests.server.conftest import ADMIN_DNI, Server
+from tests.server.wire import connected, sign_in
+
+pytestmark = pytest.mark.postgresql
+
+TRIALS = 500
+FAULTS = 100
+RESTARTS = 20  # of the FAULTS; the others end every backend
+
+
+# --- Versions
+
+
+def plain_transaction() -> AbstractContextManager[Any]:
+    """A transaction without the write lock."""
+    return db.engine().atomic()  # type: ignore[no-any-return]
+
+
+def missed_versions(
+    engine: db.Engine, trials: int, begin: Callable[[], Any], draw: Callable[[Cliente], Any]
+) -> Iterator[set[int]]:
+    """Three slow writers at once, and a reader that asks for what is newer than the newest it saw: what it missed."""
+    codes = itertools.count()
+    highest = 0
+
+    def write(start: threading.Barrier) -> None:
+        start.wait()
+        with begin():
+            cliente = Cliente(vigente=True).assign(
+                {"nombre": "Lento", "tipo_cliente": "OTRO", "tipo_documento": "OTRO", "numero_documento": "1",
+                 "codigo_cliente": f"L{next(codes)}"}
+            )  # fmt: skip
+            draw(cliente)
+            cliente.fecha_creacion = cliente.fecha_modificacion
+            time.sleep(random.uniform(0, 0.004))
+            cliente.save(force_insert=True)
+        db.database.close()
+
+    for _ in range(trials):
+        start = threading.Barrier(4)
+        writers = [threading.Thread(target=write, args=(start,)) for _ in range(3)]
+        for writer in writers:
+            writer.start()
+        first, seen = highest, set[int]()
+        start.wait()
+        running = True
+        while running:
+            running = any(writer.is_alive() for writer in writers)
+            rows = engine.execute_sql("SELECT version FROM cliente WHERE version > %s", (highest,)).fetchall()
+            seen |= {version for (version,) in rows}
+            highest = max(seen, default=highest)
+        rows = engine.execute_sql("SELECT version FROM cliente WHERE version > %s", (first,)).fetchall()
+        yield {version for (version,) in rows} - seen
+
+
+@pytest.fixture
+def reader(app: Flask, environ: dict[str, str]) -> Iterator[db.Engine]:
+    engine = db.open_engine(environ["DATABASE_URL"])
+    yield engine
+    engine.close()
+
+
+def test_a_reader_of_versions_misses_none_while_commits_are_slow(reader: db.Engine) -> None:
+    missed = list(missed_versions(reader, TRIALS, db.transaction, Cliente.stamp))
+    assert len(missed) == TRIALS
+    assert not [each for each in missed if each]
+    assert Cliente.select().count() == 3 * TRIALS
+
+
+def test_a_reader_of_numbers_from_a_sequence_misses_some(reader: db.Engine) -> None:
+    """The negative control: the same trial fails where numbers are not drawn in the order of commits."""
+    db.database.execute_sql("CREATE SEQUENCE naive")
+
+    def stamp_naively(cliente: Cliente) -> None:
+        [cliente.version] = db.engine().execute_sql("SELECT nextval('naive')").fetchone()
+        cliente.epoca, cliente.fecha_modificacion = "x", "2026-11-24T00:00:00.000Z"
+
+    assert any(missed_versions(reader, TRIALS, plain_transaction, stamp_naively))
+
+
+# --- Faults
+
+
+@pytest.fixture
+def durable() -> Iterator[Cluster]:
+    """A server of its own, which loses nothing that it acknowledged."""
+    with cluster("fsync=on", "max_connections=100") as server:
+        yield server
+
+
+@pytest.fixture
+def service(durable: Cluster, tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path, durable.url, 2, {})
+    words = "users create --nombre Pruebas --email pruebas@example.pe --rol ADMIN --password-stdin --dni"
+    made = server.cli(*words.split(), ADMIN_DNI, input=PASSWORD)
+    assert made.returncode == 0, made.stderr
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_nothing_acknowledged_is_lost_when_backends_end_and_the_server_restarts(
+    durable: Cluster, service: Server
+) -> None:
+    token = sign_in(service.url, ADMIN_DNI, PASSWORD)["token"]
+    numbers, stop = itertools.count(), threading.Event()
+    acknowledged: list[str] = []
+    statuses: Counter[int] = Counter()
+    problems: list[str] = []
+
+    def write() -> None:
+        with connected(service.url, token) as wire:
+            while not stop.is_set():
+                code = f"F{next(numbers)}"
+                answer = wire.call("POST", "/api/clientes", {**EMPRESA, "codigoCliente": code})
+                statuses[answer.status] += 1
+                if answer.status == 201:
+                    acknowledged.append(code)
+                elif answer.status != 503 or "retry-after" not in answer.headers:
+                    problems.append(f"{answer.status} {answer.body!r}")
+                else:
+                    time.sleep(0.01)
+
+    writers = [threading.Thread(target=write) for _ in range(8)]
+    for writer in writers:
+        writer.start()
+    slowest = 0.0
+    for fault in range(FAULTS):
+        time.sleep(0.05)
+        if fault % (FAULTS // RESTARTS) == 0:
+            durable.stop("immediate" if fault % 2 else "fast")
+            durable.start()
+        else:
+            with psycopg.connect(durable.url, autocommit=True) as admin:
+                admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'clientes_service' AND pid <> pg_backend_pid()"
+                )
+        slowest = max(slowest, seconds_to_recover(acknowledged))
+    stop.set()
+    for writer in writers:
+        writer.join()
+
+    assert problems == []
+    assert statuses[201] > FAULTS
+    assert statuses[503] > 0
+    assert slowest < 5
+    with psycopg.connect(durable.url) as admin:
+        stored = {code for (code,) in admin.execute("SELECT codigo_cliente FROM cliente")}
+        [(backends,)] = admin.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'clientes_service'"
+        )
+    assert set(acknowledged) <= stored
+    assert len(acknowledged) == len(set(acknowledged))
+    assert backends <= 2 * 4
+    assert "Traceback" not in service.log.read_text(encoding="utf-8")
+    print(f"\n{FAULTS} faults, {dict(statuses)}, slowest recovery {slowest:.2f} s")
+
+
+def seconds_to_recover(acknowledged: list[str]) -> float:
+    """How long until another write is acknowledged."""
+    before, began = len(acknowledged), time.monotonic()
+    while len(acknowledged) == before and time.monotonic() - began < 10:
+        time.sleep(0.002)
+    return time.monotonic() - began
+
+
+def test_a_connection_that_the_server_closed_while_it_was_idle_costs_no_request(app: Flask, tecnico: Caller) -> None:
+    assert tecnico.get("/api/clientes").status_code == 200
+    mine = db.database.connection().info.backend_pid
+    with psycopg.connect(db.engine().database, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s)", (mine,))
+        while list(admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (mine,))):
+            time.sleep(0.01)
+    assert tecnico.get("/api/clientes").status_code == 200
+    assert db.database.connection().info.backend_pid != mine
+
+
+def test_a_commit_on_a_lost_connection_is_no_success(app: Flask, tecnico: Caller, stored: Any) -> None:
+    before = stored()
+
+    def lose_the_connection() -> None:
+        with db.transaction():
+            Cliente.update(nombre="perdido").execute()
+            mine = db.database.connection().info.backend_pid
+            with psycopg.connect(db.engine().database, autocommit=True) as admin:
+                admin.execute("SELECT pg_terminate_backend(%s)", (mine,))
+                while list(admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (mine,))):
+                    time.sleep(0.01)
+
+    with pytest.raises(PeeweeException) as caught:
+        lose_the_connection()
+    assert db.is_unavailable(caught.value)
+    assert stored() == before
+    assert tecnico.post("/api/clientes", json=EMPRESA).status_code == 201
+
+
+def test_a_server_that_is_not_there_is_503_and_the_command_line_says_so(tecnico: Caller, tmp_path: Path) -> None:
+    db.connect("postgresql://nadie@127.0.0.1:1/nada")
+    for path in ("/readyz", "/api/clientes"):
+        answer = tecnico.get(path)
+        assert (answer.status_code, answer.json["code"]) == (503, "NO_DISPONIBLE")
+        assert int(answer.headers["Retry-After"]) > 0
+    ended = Server(tmp_path, "postgresql://nadie:secreta@127.0.0.1:1/nada", 1, {}).cli("db", "upgrade")
+    assert ended.returncode == 1
+    assert "127.0.0.1" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert "secreta" not in ended.stderr
+
+
+# --- What a URL may say
+
+
+def test_a_percent_encoded_password_opens(durable: Cluster, tmp_path: Path) -> None:
+    password = "p@ss/w:rd %?#ñ"
+    durable.require_password("ana", password)
+    host = f"127.0.0.1:{durable.port}/postgres"
+    opened = Server(tmp_path, f"postgres://ana:{quote(password, safe='')}@{host}", 1, {}).cli("db", "upgrade")
+    assert opened.returncode == 0, opened.stderr
+    refused = Server(tmp_path, f"postgres://ana:{quote(password[:-1], safe='')}@{host}", 1, {}).cli("db", "status")
+    assert refused.returncode == 1
+    assert "password authentication failed" in refused.stderr
+
+
+def test_tls_is_used_where_it_is_asked_for(durable: Cluster, tmp_path: Path) -> None:
+    asked = f"{durable.url}?sslmode=require"
+    refused = Server(tmp_path, asked, 1, {}).cli("db", "upgrade")
+    assert refused.returncode == 1
+    assert "SSL" in refused.stderr
+    on_dyno = Server(tmp_path, durable.url, 1, {"DYNO": "web.1", "CLIENTES_JWT_SECRET_KEY": "x" * 32})
+    assert "SSL" in on_dyno.cli("db", "upgrade").stderr
+    durable.offer_tls()
+    assert Server(tmp_path, asked, 1, {}).cli("db", "upgrade").returncode == 0
+    engine = db.open_engine(asked)
+    assert engine.execute_sql("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone() == (True,)
+    engine.close()
+
+
+def test_a_database_of_another_encoding_is_refused(durable: Cluster, tmp_path: Path) -> None:
+    with psycopg.connect(durable.url, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE vieja ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    refused = Server(tmp_path, durable.url_of("vieja"), 1, {}).cli("db", "upgrade")
+    assert refused.returncode == 1
+    assert "LATIN1" in refused.stderr
+    assert "ENCODING 'UTF8'" in refused.stderr
+
+
+def test_names_sort_as_in_spanish_whatever_the_locale_of_the_database(
+    app: Flask, tecnico: Caller, make_cliente: Any
+) -> None:
+    for name in ("zeta", "ñandú", "Nuez", "Árbol", "nz", "_guion", "arco"):
+        make_cliente(nombre=name)
+    collations = db.database.execute_sql(
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'cliente' AND collation_name = 'C'"
+    ).fetchall()
+    assert {name for (name,) in collations} == {
+        "nombre_orden", "documento_clave", "codigo_clave", "fecha_creacion", "fecha_modificacion",
+    }  # fmt: skip
+    listed = tecnico.get("/api/clientes?sort=nombre").json["content"]
+    assert [row["nombre"] for row in listed] == ["_guion", "Árbol", "arco", "Nuez", "nz", "ñandú", "zeta"]
