@@ -74,7 +74,7 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         log_level=reader.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),
         auth=auth,
         jwt_algorithm=algorithm,
-        jwt_key=_jwt_key(reader, auth, algorithm, instance),
+        jwt_key=_jwt_key(reader, auth, algorithm, instance, on_dyno),
         jwt_issuer=reader.text("CLIENTES_JWT_ISSUER"),
         jwt_audience=reader.text("CLIENTES_JWT_AUDIENCE"),
         jwt_require_exp=reader.boolean("CLIENTES_JWT_REQUIRE_EXP", True),
@@ -221,7 +221,7 @@ def _make_folder(folder: Path) -> None:
         raise ConfigError(f"the folder {folder} cannot be made: {error.strerror}") from error
 
 
-def _jwt_key(reader: _Reader, auth: str, algorithm: str, instance: Path) -> str:
+def _jwt_key(reader: _Reader, auth: str, algorithm: str, instance: Path, on_dyno: bool) -> str:
     """The key that verifies tokens: a shared secret, or the public key of another issuer."""
     secret = reader.secret("CLIENTES_JWT_SECRET_KEY")
     public = reader.secret("CLIENTES_JWT_PUBLIC_KEY")
@@ -233,6 +233,11 @@ def _jwt_key(reader: _Reader, auth: str, algorithm: str, instance: Path) -> str:
         return public
     if not secret and auth == "external":
         raise ConfigError("CLIENTES_AUTH=external needs CLIENTES_JWT_SECRET_KEY, or another CLIENTES_JWT_ALGORITHM")
+    if secret is None and on_dyno and not reader.boolean("CLIENTES_ALLOW_EPHEMERAL", False):
+        raise ConfigError(
+            "CLIENTES_JWT_SECRET_KEY must be set on this host (DYNO is set): a generated one would be lost daily, and "
+            "other dynos would not see it"
+        )
     try:
         secret = _generated_secret(instance / "jwt_secret") if secret is None else secret
     except (OSError, UnicodeDecodeError) as error:

@@ -243,6 +243,17 @@ def test_a_dyno_starts_where_that_is_allowed_and_is_reached_from_outside(environ
     assert config.bind == "0.0.0.0:5000"
 
 
+def test_a_dyno_with_a_database_elsewhere_needs_a_key_of_its_own(environ: dict[str, str]) -> None:
+    dyno = {**environ, "DYNO": "web.1", "DATABASE_URL": "postgres://ana@db.example.pe/x"}
+    dyno.pop("CLIENTES_JWT_SECRET_KEY", None)
+    assert "CLIENTES_JWT_SECRET_KEY" in refusal(dyno)
+    config = load({**dyno, "CLIENTES_JWT_SECRET_KEY": SECRET})
+    assert config.database_url == "postgresql://ana@db.example.pe/x?sslmode=require"
+    chosen = "postgres://ana@db.example.pe/x?sslmode=verify-full&application_name=y"
+    config = load({**dyno, "CLIENTES_JWT_SECRET_KEY": SECRET, "DATABASE_URL": chosen})
+    assert config.database_url == chosen.replace("postgres:", "postgresql:")
+
+
 # --- The key
 
 

@@ -258,6 +258,22 @@ def test_tls_is_used_where_it_is_asked_for(durable: Cluster, tmp_path: Path) -> 
     engine.close()
 
 
+def test_a_dyno_serves_from_a_database_with_tls_and_stops_in_time(durable: Cluster, tmp_path: Path) -> None:
+    durable.offer_tls()
+    server = Server(tmp_path, durable.url, 2, {"DYNO": "web.1", "CLIENTES_JWT_SECRET_KEY": "x" * 32})
+    assert server.cli("db", "upgrade").returncode == 0  # the release phase
+    words = "users create --nombre Pruebas --email pruebas@example.pe --rol ADMIN --password-stdin --dni"
+    assert server.cli(*words.split(), ADMIN_DNI, input=PASSWORD).returncode == 0
+    server.start()
+    assert sign_in(server.url, ADMIN_DNI, PASSWORD)["rol"] == "ADMIN"
+    with psycopg.connect(durable.url) as admin:
+        query = "SELECT bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE application_name = %s"
+        assert list(admin.execute(query, ("clientes_service",))) == [(True,)]
+    began = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - began < 30
+
+
 def test_a_database_of_another_encoding_is_refused(durable: Cluster, tmp_path: Path) -> None:
     with psycopg.connect(durable.url, autocommit=True) as admin:
         admin.execute("CREATE DATABASE vieja ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
