@@ -67,6 +67,11 @@ class SolicitudInvalida(ServiceError):
     detail = "La solicitud está mal formada. Revise la dirección y las cabeceras."
 
 
+class CursorInvalido(ServiceError):
+    status, code, title = 400, "CURSOR_INVALIDO", "El cursor no es válido"
+    detail = "El cursor está dañado. Empiece otra vez desde la primera página."
+
+
 class JsonInvalido(ServiceError):
     status, code, title = 400, "JSON_INVALIDO", "El cuerpo no es JSON válido"
     detail = "El cuerpo debe ser un documento JSON en UTF-8, sin claves repetidas."

@@ -132,6 +132,11 @@ class PlainInteger(fields.Integer):
         return min(number, self.high)
 
 
+def storable(text: str) -> str:
+    """A text that came from elsewhere, without what no database keeps: NUL and lone surrogates."""
+    return text.encode(errors="replace").decode().replace("\0", "?")
+
+
 def clean_text(text: str) -> str:
     """Trim and compose (NFC) a text; raise marshmallow's ValidationError for characters that no name has."""
     text = text.strip()

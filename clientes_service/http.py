@@ -1,11 +1,13 @@
 """What HTTP needs everywhere: strict requests, JSON bodies, ETags, and one shape for every error."""
 
+import base64
 import json
 import logging
 import re
 import uuid
+import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import flask_smorest
 import marshmallow as ma
@@ -24,6 +26,8 @@ from clientes_service.fields import camelcase, field_errors
 MAX_JSON_BYTES = 1_000_000
 MAX_JSON_DEPTH = 50
 INT64 = range(-(2**63), 2**63)
+Place = TypeVar("Place")
+
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 logger = logging.getLogger(__name__)
@@ -149,6 +153,29 @@ def if_match() -> Callable[[str], bool] | None:
 def matches_if_none_match(version: str) -> bool:
     """Whether the caller already has this version (RFC 9110 §13.1.2)."""
     return parse_etags(request.headers.get("If-None-Match")).contains_weak(version)
+
+
+# --- Cursors
+
+
+def encode_cursor(place: Any) -> str:
+    """Where a page ended, as an opaque text; a checksum tells a damaged one."""
+    packed = base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+    return f"{packed}-{zlib.crc32(packed.encode()):08x}"
+
+
+def decode_cursor(cursor: str, kind: type[Place]) -> Place:
+    """Return what `encode_cursor` was given, which must be of this kind; raise CursorInvalido."""
+    packed, _, checksum = cursor.rpartition("-")
+    if not cursor.isascii() or checksum != f"{zlib.crc32(packed.encode()):08x}":
+        raise errors.CursorInvalido
+    try:
+        place = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+    except ValueError as error:
+        raise errors.CursorInvalido from error
+    if not isinstance(place, kind) or (isinstance(place, int) and place not in INT64):
+        raise errors.CursorInvalido
+    return place
 
 
 # --- Views

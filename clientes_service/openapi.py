@@ -201,6 +201,8 @@ def _example(schema: dict[str, Any], schemas: dict[str, Any], by_name: dict[str,
     schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
     if "example" in schema:
         return schema["example"]
+    if "anyOf" in schema:  # an object or null
+        return _example(schema["anyOf"][0], schemas, by_name, name)
     match schema.get("type"):
         case "object":
             return {key: _example(member, schemas, by_name, key) for key, member in schema["properties"].items()}

@@ -26,15 +26,16 @@ WRITE = {
     "POST /api/clientes", "PUT /api/clientes/<id:id>", "DELETE /api/clientes/<id:id>",
     "POST /api/clientes/<id:id>/restaurar", "GET /api/clientes/siguiente-codigo",
 }  # fmt: skip
+MANAGE = {"GET /api/clientes/<id:id>/historial"}
 ADMINISTER = {
     "GET /api/usuarios", "POST /api/usuarios", "GET /api/usuarios/<id:id>", "PUT /api/usuarios/<id:id>",
 }  # fmt: skip
-GUARDED = ACCESS | REFRESH | EITHER | READ | WRITE | ADMINISTER
+GUARDED = ACCESS | REFRESH | EITHER | READ | WRITE | MANAGE | ADMINISTER
 ALLOWED = {
     Rol.CONSULTA: ACCESS | EITHER | READ,
     Rol.TECNICO: ACCESS | EITHER | READ | WRITE,
-    Rol.OFICINA: ACCESS | EITHER | READ | WRITE,
-    Rol.ADMIN: ACCESS | EITHER | READ | WRITE | ADMINISTER,
+    Rol.OFICINA: ACCESS | EITHER | READ | WRITE | MANAGE,
+    Rol.ADMIN: ACCESS | EITHER | READ | WRITE | MANAGE | ADMINISTER,
 }
 
 

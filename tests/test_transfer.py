@@ -68,7 +68,7 @@ def test_everything_arrives_on_the_other_engine_and_comes_back(
     tecnico.delete("/api/clientes/2")
     before = content(environ["DATABASE_URL"])
     counts = copied(environ["DATABASE_URL"], file)
-    assert counts == {"cliente": 29, "contador": 1, "intento": 0, "sesion": 1, "usuario": 4}
+    assert counts == {"cliente": 29, "contador": 1, "historial": 30, "intento": 0, "sesion": 1, "usuario": 4}
     assert content(file) == before
     assert copied(file, target) == counts
     assert content(target) == before
@@ -150,7 +150,10 @@ def test_the_command_tells_what_it_copied(make_cliente: Make, environ: dict[str,
     make_cliente()
     words = ["copy", "--from", environ["DATABASE_URL"], "--to", file]
     result = CliRunner().invoke(main, words, env=environ)
-    assert (result.exit_code, result.stdout) == (0, "cliente\t1\ncontador\t1\nintento\t0\nusuario\t4\nsesion\t1\n")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "cliente\t1\ncontador\t1\nhistorial\t1\nintento\t0\nusuario\t4\nsesion\t1\n",
+    )
     assert result.stderr.endswith("both databases hold the same\n")
     again = CliRunner().invoke(main, words, env=environ)
     assert (again.exit_code, again.stdout) == (1, "")

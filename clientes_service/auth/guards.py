@@ -12,6 +12,8 @@ from clientes_service.auth.models import Usuario
 from clientes_service.auth.roles import PERMISOS, Permiso, Rol
 from clientes_service.auth.service import TokenClaims
 from clientes_service.config import Config
+from clientes_service.fields import storable
+from clientes_service.historial.service import Autor, Origen
 from clientes_service.http import current_config
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -70,6 +72,14 @@ def _local(encoded: str, accepts: tuple[str, ...]) -> Identity:
 def _external(encoded: str, config: Config) -> Identity:
     claims = tokens.read_external(encoded, config.jwt_require_exp)
     return Identity(claims["sub"], service.external_role(claims.get("rol")))
+
+
+def current_autor() -> Autor:
+    """Who makes the changes of this request."""
+    identity: Identity = g.identity
+    if identity.usuario:
+        return Autor(Origen.API, usuario_id=identity.usuario.id, nombre=identity.usuario.nombre)
+    return Autor(Origen.API, usuario_externo=storable(identity.id))
 
 
 def check_every_route(app: Flask) -> None:

@@ -13,17 +13,18 @@ class Rol(StrEnum):
 
 
 class Permiso(Enum):
-    """What a route asks of whoever calls it. SESION is any valid access token."""
+    """What a route asks of whoever calls it. SESION is any valid access token, GESTIONAR what only the office does."""
 
     SESION = auto()
     LEER = auto()
     ESCRIBIR = auto()
+    GESTIONAR = auto()
     ADMINISTRAR = auto()
 
 
 PERMISOS = {
     Rol.CONSULTA: {Permiso.SESION, Permiso.LEER},
     Rol.TECNICO: {Permiso.SESION, Permiso.LEER, Permiso.ESCRIBIR},
-    Rol.OFICINA: {Permiso.SESION, Permiso.LEER, Permiso.ESCRIBIR},
+    Rol.OFICINA: {Permiso.SESION, Permiso.LEER, Permiso.ESCRIBIR, Permiso.GESTIONAR},
     Rol.ADMIN: set(Permiso),
 }

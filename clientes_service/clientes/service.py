@@ -1,4 +1,7 @@
-"""What can be done to clients. Each use case that writes is one transaction over read, precondition and change."""
+"""What can be done to clients.
+
+Each use case that writes is one transaction over read, precondition, change, version and line of history.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +17,8 @@ from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
 from clientes_service.clientes.models import Cliente, code_key
 from clientes_service.db import snapshot, transaction
 from clientes_service.errors import FieldError
+from clientes_service.historial import service as historial
+from clientes_service.historial.service import Accion, Autor
 
 # Whether a version is one that the caller accepts to overwrite; None where the caller did not say.
 Precondition = Callable[[str], bool] | None
@@ -89,7 +94,7 @@ def _conditions(filters: Filters) -> list[Any]:
     return [column == value for column, value in wanted.items() if value is not None] or [True]
 
 
-def create_cliente(datos: dict[str, Any], rules: Rules) -> Escrito:
+def create_cliente(datos: dict[str, Any], rules: Rules, autor: Autor) -> Escrito:
     """Store a new client. Raises CodigoDuplicado, DocumentoDuplicado and Validacion."""
     cliente = Cliente(vigente=True).assign(_with_documento(datos, datos))
     with _unique_codigo(datos), transaction():
@@ -97,10 +102,11 @@ def create_cliente(datos: dict[str, Any], rules: Rules) -> Escrito:
         cliente.stamp()
         cliente.fecha_creacion = cliente.fecha_modificacion
         cliente.save(force_insert=True)
+        historial.record(cliente, Accion.CREADO, {}, {name: getattr(cliente, name) for name in datos}, autor)
     return Escrito(cliente, advertencias)
 
 
-def update_cliente(id: int, datos: dict[str, Any], precondition: Precondition, rules: Rules) -> Escrito:
+def update_cliente(id: int, datos: dict[str, Any], precondition: Precondition, rules: Rules, autor: Autor) -> Escrito:
     """Change the given fields alone. What already holds is no change, and leaves the version as it is.
 
     Raises ClienteNoEncontrado, VersionObsoleta, CodigoDuplicado, DocumentoDuplicado and Validacion.
@@ -114,13 +120,15 @@ def update_cliente(id: int, datos: dict[str, Any], precondition: Precondition, r
         if not changes:
             return Escrito(cliente, warn_about(cliente))
         _require(precondition, cliente)
+        before = {name: getattr(cliente, name) for name in changes}
         cliente.assign(changes)
         advertencias = _check(cliente, rules) if gives_document else warn_about(cliente)
         cliente.stamp().save()
+        historial.record(cliente, Accion.ACTUALIZADO, before, changes, autor)
     return Escrito(cliente, advertencias)
 
 
-def delete_cliente(id: int, precondition: Precondition) -> None:
+def delete_cliente(id: int, precondition: Precondition, autor: Autor) -> None:
     """Make a client inactive; one that is so already stays as it is. Raises ClienteNoEncontrado, VersionObsoleta."""
     with transaction():
         cliente = get_cliente(id)
@@ -128,9 +136,10 @@ def delete_cliente(id: int, precondition: Precondition) -> None:
             _require(precondition, cliente)
             cliente.vigente = False
             cliente.stamp().save()
+            historial.record(cliente, Accion.ELIMINADO, {"vigente": True}, {"vigente": False}, autor)
 
 
-def restore_cliente(id: int, precondition: Precondition, rules: Rules) -> Escrito:
+def restore_cliente(id: int, precondition: Precondition, rules: Rules, autor: Autor) -> Escrito:
     """Make a client active again; one that is so already stays as it is.
 
     Raises ClienteNoEncontrado, VersionObsoleta and DocumentoDuplicado.
@@ -143,6 +152,7 @@ def restore_cliente(id: int, precondition: Precondition, rules: Rules) -> Escrit
         advertencias = _check(cliente, replace(rules, strict_documents=False))  # no document is given here
         cliente.vigente = True
         cliente.stamp().save()
+        historial.record(cliente, Accion.RESTAURADO, {"vigente": False}, {"vigente": True}, autor)
     return Escrito(cliente, advertencias)
 
 

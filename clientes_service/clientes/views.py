@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response
 
 from clientes_service import errors
-from clientes_service.auth.guards import requires
+from clientes_service.auth.guards import current_autor, requires
 from clientes_service.auth.roles import Permiso
 from clientes_service.clientes import schemas, service
 from clientes_service.clientes.service import Escrito, Filters, Rules
@@ -58,7 +58,7 @@ def create_cliente(datos: dict[str, Any]) -> Response:
 
     The answer's `advertencias` say what is worth a second look.
     """
-    return _written(service.create_cliente(datos, _rules()), 201)
+    return _written(service.create_cliente(datos, _rules(), current_autor()), 201)
 
 
 @blp.get("/<id:id>")
@@ -88,7 +88,7 @@ def update_cliente(datos: dict[str, Any], id: int) -> Response:
 
     Only the given fields change; null clears an optional one. With `If-Match`, only while that version still holds.
     """
-    return _written(service.update_cliente(id, datos, if_match(), _rules()))
+    return _written(service.update_cliente(id, datos, if_match(), _rules(), current_autor()))
 
 
 @blp.delete("/<id:id>")
@@ -101,7 +101,7 @@ def delete_cliente(id: int) -> Response:
 
     It leaves the list and can still be read by its id. Again: 204 too.
     """
-    service.delete_cliente(id, if_match())
+    service.delete_cliente(id, if_match(), current_autor())
     return Response(status=204)
 
 
@@ -112,7 +112,7 @@ def delete_cliente(id: int) -> Response:
 @blp.response(200, schemas.ClienteEscrito, headers=ETAG)
 def restore_cliente(id: int) -> Response:
     """Activate a client again"""
-    return _written(service.restore_cliente(id, if_match(), _rules()))
+    return _written(service.restore_cliente(id, if_match(), _rules(), current_autor()))
 
 
 @blp.get("/siguiente-codigo")

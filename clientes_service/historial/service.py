@@ -1,0 +1,109 @@
+"""The lines, how one is written, and how they are read. Refuses to open a transaction: a line belongs to its change."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from peewee import BigIntegerField, CharField, TextField
+
+from clientes_service.db import BaseModel
+from clientes_service.fields import camelcase
+
+PAGE_SIZE = 100
+
+
+class Accion(StrEnum):
+    """What happened to a client."""
+
+    CREADO = "CREADO"
+    ACTUALIZADO = "ACTUALIZADO"
+    ELIMINADO = "ELIMINADO"
+    RESTAURADO = "RESTAURADO"
+
+
+class Origen(StrEnum):
+    """The way by which a change came."""
+
+    API = "api"
+    CLI = "cli"
+
+
+@dataclass(frozen=True, slots=True)
+class Autor:
+    """Who makes a change: a user of ours, the subject of another issuer's token, or nobody (the command line)."""
+
+    origen: Origen
+    usuario_id: int | None = None
+    usuario_externo: str | None = None
+    nombre: str | None = None
+
+
+class Linea(BaseModel):
+    """One change of one client; `cambios` is JSON, by the API's field names."""
+
+    version = BigIntegerField(primary_key=True)
+    epoca = CharField(8)
+    cliente_id = BigIntegerField()
+    accion = CharField(12)
+    usuario_id = BigIntegerField(null=True)
+    usuario_externo = TextField(null=True)
+    usuario_nombre = TextField(null=True)
+    origen = CharField(12)
+    fecha = CharField(24)
+    cambios = TextField()
+
+    class Meta:
+        table_name = "historial"
+
+    @property
+    def version_publica(self) -> str:
+        """The version that the client had after this change."""
+        return f"{self.epoca}-{self.version}"
+
+    @property
+    def usuario(self) -> dict[str, Any] | None:
+        """Who made the change, by the name of then; None for the command line."""
+        id = self.usuario_externo if self.usuario_id is None else self.usuario_id
+        return None if id is None else {"id": id, "nombre": self.usuario_nombre}
+
+    @property
+    def diferencias(self) -> dict[str, dict[str, Any]]:
+        """Each changed field before and after."""
+        parsed: dict[str, dict[str, Any]] = json.loads(self.cambios)
+        return parsed
+
+
+def record(cliente: Any, accion: Accion, before: Mapping[str, Any], after: Mapping[str, Any], autor: Autor) -> None:
+    """Write the line of a change that was just stamped; called inside its transaction.
+
+    `before` and `after` hold fields by their Python names; what is equal in both is no change and is left out.
+    """
+    cambios = {
+        camelcase(name): {"antes": before.get(name), "despues": value}
+        for name, value in after.items()
+        if before.get(name) != value
+    }
+    Linea.insert(
+        version=cliente.version,
+        epoca=cliente.epoca,
+        cliente_id=cliente.id,
+        accion=accion,
+        usuario_id=autor.usuario_id,
+        usuario_externo=autor.usuario_externo,
+        usuario_nombre=autor.nombre,
+        origen=autor.origen,
+        fecha=cliente.fecha_modificacion,
+        cambios=json.dumps(cambios, ensure_ascii=False),
+    ).execute()
+
+
+def list_lineas(cliente_id: int, before_version: int | None) -> tuple[list[Linea], int | None]:
+    """Return a client's lines, newest first, and the version before which the next page begins, or None at the end."""
+    query = Linea.select().where(Linea.cliente_id == cliente_id)
+    if before_version is not None:
+        query = query.where(Linea.version < before_version)
+    lines = list(query.order_by(Linea.version.desc()).limit(PAGE_SIZE + 1))
+    page = lines[:PAGE_SIZE]
+    return page, page[-1].version if len(lines) > PAGE_SIZE else None
