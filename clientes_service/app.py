@@ -10,6 +10,7 @@ from clientes_service.auth import guards, passwords, tokens
 from clientes_service.auth.views import auth, users
 from clientes_service.clientes.views import blp as clientes
 from clientes_service.config import Config
+from clientes_service.datos_personales.views import blp as datos_personales
 from clientes_service.historial.views import blp as historial
 
 EXPOSED_HEADERS = ["ETag", "Link", "Location", "Retry-After", "X-Request-Id"]
@@ -36,7 +37,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     api = openapi.Api(app)
     app.config["OPENAPI"] = api.document
-    for blueprint in (health.blp, clientes, historial):
+    for blueprint in (health.blp, clientes, historial, datos_personales):
         api.register_blueprint(blueprint)
     if config.local_auth:
         for blueprint in (auth, users):

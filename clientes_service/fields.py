@@ -20,6 +20,10 @@ SPANISH: dict[str, str | list[Any] | dict[Any, Any]] = {
 }
 
 
+# What an answer's field of time looks like in the OpenAPI document.
+FECHA = {"format": "date-time", "example": "2026-11-24T15:04:05.123Z"}
+
+
 def camelcase(name: str) -> str:
     """`tipo_documento` → `tipoDocumento`: the one place where names change between Python and the API."""
     first, *rest = name.split("_")

@@ -26,7 +26,7 @@ WRITE = {
     "POST /api/clientes", "PUT /api/clientes/<id:id>", "DELETE /api/clientes/<id:id>",
     "POST /api/clientes/<id:id>/restaurar", "GET /api/clientes/siguiente-codigo",
 }  # fmt: skip
-MANAGE = {"GET /api/clientes/<id:id>/historial"}
+MANAGE = {"GET /api/clientes/<id:id>/historial", "GET /api/clientes/<id:id>/datos-personales"}
 ADMINISTER = {
     "GET /api/usuarios", "POST /api/usuarios", "GET /api/usuarios/<id:id>", "PUT /api/usuarios/<id:id>",
 }  # fmt: skip

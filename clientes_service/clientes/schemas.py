@@ -8,11 +8,10 @@ from marshmallow import fields, validate
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
 from clientes_service.clientes.models import TipoCliente
-from clientes_service.fields import Choice, Email, PlainInteger, Schema, Text
+from clientes_service.fields import FECHA, Choice, Email, PlainInteger, Schema, Text
 
 CODIGO = r"[A-Za-z0-9._/-]+(?: [A-Za-z0-9._/-]+)*"
 TELEFONO = r"(?:[ +().#/-]*[0-9]){6}[0-9 +().#/-]*"
-FECHA = {"format": "date-time", "example": "2026-11-24T15:04:05.123Z"}
 NUMERO_MAX = 100  # as typed: spaces and dashes are dropped before the kind's own limit counts
 
 

@@ -2,10 +2,9 @@
 
 from marshmallow import fields
 
-from clientes_service.fields import Choice, Schema, Text
+from clientes_service.fields import FECHA, Choice, Schema, Text
 from clientes_service.historial.service import Accion, Origen
 
-FECHA = {"format": "date-time", "example": "2026-11-24T15:04:05.123Z"}
 CAMBIOS = {"telefono": {"antes": None, "despues": "+51 952 123 456"}}
 
 

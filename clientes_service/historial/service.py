@@ -99,6 +99,11 @@ def record(cliente: Any, accion: Accion, before: Mapping[str, Any], after: Mappi
     ).execute()
 
 
+def list_every_linea(cliente_id: int) -> list[Linea]:
+    """Return all of a client's lines, newest first."""
+    return list(Linea.select().where(Linea.cliente_id == cliente_id).order_by(Linea.version.desc()))
+
+
 def list_lineas(cliente_id: int, before_version: int | None) -> tuple[list[Linea], int | None]:
     """Return a client's lines, newest first, and the version before which the next page begins, or None at the end."""
     query = Linea.select().where(Linea.cliente_id == cliente_id)
