@@ -16,7 +16,7 @@ from clientes_service.auth.models import Usuario
 from clientes_service.auth.roles import Rol
 from clientes_service.clientes import documento
 from clientes_service.config import Config, ConfigError
-from clientes_service.errors import ServiceError
+from clientes_service.errors import DniDuplicado, ServiceError
 from clientes_service.fields import field_errors
 from clientes_service.transfer import TransferError
 
@@ -58,12 +58,21 @@ def run() -> None:
     """
     settings = open_database(upgrade=True)
     click.echo(f"clientes_service at http://{settings.bind}  (API documentation: /docs)")
-    if settings.local_auth and (admin := usuarios.create_first_admin()):
+    if settings.local_auth and (admin := first_admin()):
         click.echo(f"First administrator, shown this once:\n  DNI       {admin[0]}\n  password  {admin[1]}")
     sys.stdout.flush()
     db.database.close()
     gunicorn = (sys.executable, "-m", "gunicorn", "-c", "python:clientes_service.server", FACTORY)
     os.execv(sys.executable, gunicorn)  # noqa: S606 - fixed words, no shell needed
+
+
+def first_admin() -> tuple[str, str] | None:
+    """The DNI and password of the first ADMIN if it had to be made."""
+    try:
+        return usuarios.create_first_admin()
+    except DniDuplicado:
+        dni = usuarios.FIRST_ADMIN["dni"]
+        fail(f"there is no ADMIN, and another account has the DNI {dni}: clientes-service users create … --rol ADMIN")
 
 
 @main.group()

@@ -74,7 +74,7 @@ class CursorInvalido(ServiceError):
 
 class JsonInvalido(ServiceError):
     status, code, title = 400, "JSON_INVALIDO", "El cuerpo no es JSON válido"
-    detail = "El cuerpo debe ser un documento JSON en UTF-8, sin claves repetidas."
+    detail = "El cuerpo no es un documento JSON en UTF-8. Revise comillas, comas y llaves."
 
 
 class NoAutenticado(ServiceError):
@@ -143,7 +143,7 @@ class UltimoAdmin(ServiceError):
 
 class VersionObsoleta(ServiceError):
     status, code, title = 412, "VERSION_OBSOLETA", "El cliente cambió mientras tanto"
-    detail = "Otra persona cambió este cliente después de que usted lo leyó. Compare con los datos actuales y repita."
+    detail = "El cliente cambió después de que usted lo leyó. Compare con los datos actuales y repita."
 
     def __init__(self, current: Any) -> None:
         """Keep the record as it stands; the view adds it to the problem, in the API's words, as `actual`."""

@@ -13,7 +13,7 @@ from clientes_service.errors import FieldError
 
 SPANISH: dict[str, str | list[Any] | dict[Any, Any]] = {
     "required": "Falta este dato.",
-    "null": "No puede ser nulo.",
+    "null": "Es obligatorio; escriba un valor.",
     "invalid": "Debe ser un texto entre comillas.",
     "invalid_utf8": "Debe ser un texto.",
     "validator_failed": "No es válido.",
@@ -22,6 +22,11 @@ SPANISH: dict[str, str | list[Any] | dict[Any, Any]] = {
 
 # What an answer's field of time looks like in the OpenAPI document.
 FECHA = {"format": "date-time", "example": "2026-11-24T15:04:05.123Z"}
+
+
+REVERSING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # UAX 9: embeddings, overrides, isolates
+INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + REVERSING
+ENDS = re.compile(rf"^[\s{INVISIBLE}]+|[\s{INVISIBLE}]+$")
 
 
 def camelcase(name: str) -> str:
@@ -87,7 +92,8 @@ class Email(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if text is not None and "." not in self.check(text).rpartition("@")[2]:
+        domain = "." if text is None else self.check(text).rpartition("@")[2]
+        if "." not in domain or domain.startswith("["):  # an address of a machine, not of a person
             raise ma.ValidationError(self.check.error)
         return text
 
@@ -142,9 +148,13 @@ def storable(text: str) -> str:
 
 
 def clean_text(text: str) -> str:
-    """Trim and compose (NFC) a text; raise marshmallow's ValidationError for characters that no name has."""
-    text = text.strip()
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text):
+    """Trim and compose (NFC) a text; raise marshmallow's ValidationError for characters that no name has.
+
+    What cannot be seen goes from the ends as white space does. Inside, what reverses the text around it is refused, so
+    that no name can pose as another; joiners, which emoji and some scripts need, stay.
+    """
+    text = ENDS.sub("", text)
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in REVERSING for c in text):
         raise ma.ValidationError("No puede llevar saltos de línea ni caracteres de control.")
     return unicodedata.normalize("NFC", text)
 

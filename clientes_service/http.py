@@ -1,17 +1,16 @@
 """What HTTP needs everywhere: strict requests, JSON bodies, ETags, and one shape for every error."""
 
-import base64
 import json
 import logging
 import re
 import uuid
-import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import flask_smorest
 import marshmallow as ma
 from flask import Flask, Request, Response, current_app, g, jsonify, request
+from gunicorn.http.errors import ParseException
 from peewee import PeeweeException
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import HTTPException
@@ -25,9 +24,8 @@ from clientes_service.fields import camelcase, field_errors
 
 MAX_JSON_BYTES = 1_000_000
 MAX_JSON_DEPTH = 50
+TOO_DEEP = f"El JSON tiene más de {MAX_JSON_DEPTH} niveles. Envíelo menos anidado."
 INT64 = range(-(2**63), 2**63)
-Place = TypeVar("Place")
-
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 logger = logging.getLogger(__name__)
@@ -87,13 +85,16 @@ def _query_problems(req: Request, known: Mapping[str, Any]) -> list[FieldError]:
 
 
 def read_body(req: Request) -> bytes:
-    """Return the body; raise CuerpoDemasiadoGrande over 1 MB.
+    """Return the body; raise CuerpoDemasiadoGrande over 1 MB, and SolicitudInvalida for one that does not arrive whole.
 
     werkzeug refuses a Content-Length over the limit, but cuts a chunked body there without a word.
     """
-    body = req.get_data()
-    if req.content_length is None and len(body) == MAX_JSON_BYTES and req.environ["wsgi.input"].read(1):
-        raise errors.CuerpoDemasiadoGrande
+    try:
+        body = req.get_data()
+        if req.content_length is None and len(body) == MAX_JSON_BYTES and req.environ["wsgi.input"].read(1):
+            raise errors.CuerpoDemasiadoGrande
+    except (OSError, ParseException) as error:  # the caller has gone, or sent a malformed chunk
+        raise errors.SolicitudInvalida("El cuerpo llegó incompleto o mal formado. Repita la solicitud.") from error
     return body
 
 
@@ -103,35 +104,39 @@ def parse_json(body: bytes) -> Any:
     Nesting beyond 50 levels, NaN, infinities and numbers beyond 64 bits are refused before they reach anything that
     would fail on them.
     """
+    if not body.strip():
+        raise errors.JsonInvalido("El cuerpo está vacío. Envíe un documento JSON.")
     try:
         text = body.decode()
         value = json.loads(
             text, object_pairs_hook=_unique_keys, parse_int=_int64, parse_float=_finite, parse_constant=_finite
         )
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise errors.JsonInvalido from error
+    except RecursionError as error:
+        raise errors.JsonInvalido(TOO_DEEP) from error
     if text.count("[") + text.count("{") > MAX_JSON_DEPTH and _deeper_than(value, MAX_JSON_DEPTH):
-        raise errors.JsonInvalido(f"El JSON tiene más de {MAX_JSON_DEPTH} niveles.")
+        raise errors.JsonInvalido(TOO_DEEP)
     return value
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        raise ValueError("repeated key")
+        raise errors.JsonInvalido("Una clave está repetida dentro de un objeto. Déjela una sola vez.")
     return members
 
 
 def _int64(digits: str) -> int:
     if len(digits) > 20 or (number := int(digits)) not in INT64:
-        raise ValueError("beyond 64 bits")
+        raise errors.JsonInvalido("Un número entero no cabe en 64 bits. Corríjalo o envíelo como texto.")
     return number
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if number - number != 0:
-        raise ValueError("not finite")
+        raise errors.JsonInvalido("NaN, Infinity y los números que no caben en 64 bits no son JSON. Corríjalos.")
     return number
 
 
@@ -153,29 +158,6 @@ def if_match() -> Callable[[str], bool] | None:
 def matches_if_none_match(version: str) -> bool:
     """Whether the caller already has this version (RFC 9110 §13.1.2)."""
     return parse_etags(request.headers.get("If-None-Match")).contains_weak(version)
-
-
-# --- Cursors
-
-
-def encode_cursor(place: Any) -> str:
-    """Where a page ended, as an opaque text; a checksum tells a damaged one."""
-    packed = base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
-    return f"{packed}-{zlib.crc32(packed.encode()):08x}"
-
-
-def decode_cursor(cursor: str, kind: type[Place]) -> Place:
-    """Return what `encode_cursor` was given, which must be of this kind; raise CursorInvalido."""
-    packed, _, checksum = cursor.rpartition("-")
-    if not cursor.isascii() or checksum != f"{zlib.crc32(packed.encode()):08x}":
-        raise errors.CursorInvalido
-    try:
-        place = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
-    except ValueError as error:
-        raise errors.CursorInvalido from error
-    if not isinstance(place, kind) or (isinstance(place, int) and place not in INT64):
-        raise errors.CursorInvalido
-    return place
 
 
 # --- Views
@@ -210,6 +192,13 @@ def json_response(body: Any, status: int = 200, etag: str | None = None, locatio
     if location:
         response.headers["Location"] = location
     return with_etag(response, etag) if etag else response
+
+
+def no_content() -> Response:
+    """204."""
+    response = Response(status=204)
+    del response.headers["Content-Type"]
+    return response
 
 
 def not_modified(version: str) -> Response:

@@ -10,7 +10,6 @@ import getpass
 import http.client
 import json
 import os
-import re
 import sys
 import threading
 import time
@@ -51,7 +50,7 @@ class Api:
 
     def send(self, method: str, path: str, body: Any = None, token: str = "") -> Answer:
         """Send one request; again after a lost connection, and after a 503 when its Retry-After has passed."""
-        data = json.dumps(body) if body else None
+        data = None if body is None else json.dumps(body)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         if data:
             headers["Content-Type"] = "application/json"
@@ -75,25 +74,42 @@ def success(answer: Answer) -> Any:
     return answer[1] if answer[0] == 200 else sys.exit(f"{answer[0]} {answer[1]['code']}: {answer[1]['detail']}")
 
 
-def read_csv(path: str) -> list[dict[str, str]]:
-    """Return the rows as the service stores them: trimmed, NFC, no spaces or hyphens in RUC, DNI and CE."""
-    rows = []
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        for cells in csv.DictReader(file, restkey="cells without a heading", restval=""):
-            row = {name: unicodedata.normalize("NFC", str(cell).strip()) for name, cell in cells.items()}
-            if row.get("tipoDocumento") != "OTRO" and "numeroDocumento" in row:
-                row["numeroDocumento"] = re.sub(r"[\s-]", "", row["numeroDocumento"]).upper()
-            rows.append({name: cell for name, cell in row.items() if cell})
+def read_csv(path: str) -> dict[int, dict[str, str]]:
+    """Return the rows by their number in a spreadsheet, as the service stores them; end the program for another file.
+
+    Texts are trimmed and NFC; RUC, DNI and CE have no spaces or dashes. Blank rows are left out.
+    """
+    rows = {}
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restkey="cells without a heading", restval="")
+            if missing := {"nombre", "codigoCliente"} - {*(reader.fieldnames or ())}:
+                sys.exit(f"{path}: no column {' and no column '.join(sorted(missing))}; separate the cells by commas")
+            for number, cells in enumerate(reader, start=2):
+                row = {name: unicodedata.normalize("NFC", str(cell).strip()) for name, cell in cells.items()}
+                if row.get("tipoDocumento") != "OTRO" and "numeroDocumento" in row:
+                    row["numeroDocumento"] = compact(row["numeroDocumento"]).upper()
+                if any(row.values()):
+                    rows[number] = {name: cell for name, cell in row.items() if cell}
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}")
+    except UnicodeDecodeError:
+        sys.exit(f"{path}: not UTF-8; save the sheet as CSV UTF-8")
     return rows
 
 
+def compact(number: str) -> str:
+    """Drop spaces, dashes and what cannot be seen."""
+    return "".join(c for c in number if unicodedata.category(c) not in ("Zs", "Pd", "Cf"))
+
+
 def read_back(api: Api) -> dict[str, dict[str, Any]]:
-    """Return every active client by its code, read page by page."""
+    """Return every active client by its code in lower case, read page by page."""
     found: dict[str, dict[str, Any]] = {}
     page, pages = 0, 1
     while page < pages:
         listed = success(api.call("GET", f"/api/clientes?size=500&page={page}"))
-        found |= {client["codigoCliente"]: client for client in listed["content"]}
+        found |= {client["codigoCliente"].lower(): client for client in listed["content"]}
         page, pages = page + 1, listed["totalPages"]
     return found
 
@@ -120,13 +136,15 @@ def main() -> int:
     api = Api(given.url, given.dni, os.environ.get("PASSWORD") or getpass.getpass())
     rows, started = read_csv(given.file), time.monotonic()
     with ThreadPoolExecutor(given.threads) as pool:
-        answers = list(pool.map(lambda row: api.call("POST", "/api/clientes", row), rows))
+        answers = list(pool.map(lambda row: api.call("POST", "/api/clientes", row), rows.values()))
     seconds, stored = time.monotonic() - started, read_back(api)
-    problems = [problem(row, a, stored.get(row.get("codigoCliente", ""))) for row, a in zip(rows, answers, strict=True)]
-    for number, text in enumerate(problems, start=2):
-        if text:
-            print(f"row {number} ({rows[number - 2].get('codigoCliente', 'no code')}): {text}", file=sys.stderr)
-    created, bad = sum(status == 201 for status, _ in answers), sum(map(bool, problems))
+    bad = 0
+    for (number, row), answer in zip(rows.items(), answers, strict=True):
+        code = row.get("codigoCliente", "no code")
+        if text := problem(row, answer, stored.get(code.lower())):
+            print(f"row {number} ({code}): {text}", file=sys.stderr)
+            bad += 1
+    created = sum(status == 201 for status, _ in answers)
     print(f"{len(rows)} rows: {created} created in {seconds:.1f} s, {len(rows) - bad} read back equal, {bad} bad")
     return 1 if bad else 0
 

@@ -94,6 +94,16 @@ def test_what_is_not_json_as_the_contract_has_it_is_400(
     assert stored() == before
 
 
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [("empty", "vacío"), ("beyond 64 bits", "64 bits"), ("NaN", "NaN"), ("a key twice", "repetida"),
+     ("100,000 levels", "50 niveles"), ("51 levels", "50 niveles"), ("Latin-1", "UTF-8")],
+)  # fmt: skip
+def test_what_is_wrong_with_the_json_is_named(tecnico: Caller, kind: str, word: str) -> None:
+    answer = tecnico.post("/api/clientes", data=NOT_JSON[kind], content_type=JSON)
+    assert word in assert_problem(answer, 400, "JSON_INVALIDO")["detail"]
+
+
 @pytest.mark.parametrize("value", [2**63 - 1, -(2**63), 1e308, 1.5])
 def test_numbers_of_64_bits_are_json(tecnico: Caller, value: float) -> None:
     answer = tecnico.post("/api/clientes", json={**EMPRESA, "nombre": value})

@@ -51,7 +51,7 @@ class Password(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = unicodedata.normalize("NFC", fields.String._deserialize(self, value, attr, data, **kwargs))
         if not self.low <= len(text) <= MAX_LENGTH:
-            raise ma.ValidationError(f"La contraseña tiene de {self.low} a {MAX_LENGTH} caracteres.")
+            raise ma.ValidationError(f"La contraseña debe tener de {self.low} a {MAX_LENGTH} caracteres.")
         if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
             raise ma.ValidationError("No puede llevar saltos de línea ni caracteres de control.")
         return text

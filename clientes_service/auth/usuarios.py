@@ -66,14 +66,23 @@ def update_usuario(id: int, datos: dict[str, Any]) -> Usuario:
 
 
 def create_first_admin() -> tuple[str, str] | None:
-    """Make an ADMIN where there is none, and return its DNI and generated password; None where there is one."""
-    if Usuario.select().where(Usuario.rol == Rol.ADMIN).exists():
+    """Make an ADMIN where there is none, and return its DNI and generated password; None where there is one.
+
+    Raises DniDuplicado where its DNI belongs to somebody who is no ADMIN.
+    """
+    if _has_admin():
         return None
     password = secrets.token_urlsafe(12)
     try:
         return create_usuario({**FIRST_ADMIN, "password": password}).dni, password
-    except errors.DniDuplicado:  # another process was first
-        return None
+    except errors.DniDuplicado:
+        if _has_admin():  # another process was first
+            return None
+        raise
+
+
+def _has_admin() -> bool:
+    return bool(Usuario.select().where(Usuario.rol == Rol.ADMIN).exists())
 
 
 def _refuse_dni(password: str, dni: str) -> None:

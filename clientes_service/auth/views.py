@@ -9,7 +9,7 @@ from clientes_service.auth import schemas, service, tokens, usuarios
 from clientes_service.auth.guards import Identity, public, requires
 from clientes_service.auth.models import Usuario
 from clientes_service.auth.roles import Permiso
-from clientes_service.http import Blueprint, json_response
+from clientes_service.http import Blueprint, json_response, no_content
 from clientes_service.openapi import LOCATION, raises
 
 auth = Blueprint("auth", __name__, url_prefix="/auth", description="Sign in and out")
@@ -55,7 +55,7 @@ def sign_out() -> Response:
     """
     _, claims = _session()
     service.sign_out(claims.sesion)
-    return Response(status=204)
+    return no_content()
 
 
 @auth.get("/validar-token")

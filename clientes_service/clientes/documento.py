@@ -22,8 +22,11 @@ class DocumentoInvalido(ValueError):
 
 
 def compact(text: str) -> str:
-    """Drop spaces, hyphens and dashes of any kind (Unicode categories Zs and Pd, minus sign, soft hyphen)."""
-    return "".join(c for c in text if unicodedata.category(c) not in ("Zs", "Pd") and c not in "\u2212\u00ad")
+    """Drop spaces, hyphens and dashes of any kind, and what comes unseen with a pasted number.
+
+    These are the Unicode categories Zs, Pd and Cf (soft hyphen, zero-width space), minus sign and hyphen bullet.
+    """
+    return "".join(c for c in text if unicodedata.category(c) not in ("Zs", "Pd", "Cf") and c not in "\u2212\u2043")
 
 
 def normalize(tipo: TipoDocumento, numero: str) -> str:
@@ -35,14 +38,14 @@ def normalize(tipo: TipoDocumento, numero: str) -> str:
     is_ascii_digits = bare.isascii() and bare.isdigit()
     match tipo:
         case TipoDocumento.RUC if not (is_ascii_digits and len(bare) == 11):
-            raise DocumentoInvalido("El RUC tiene 11 dígitos.")
+            raise DocumentoInvalido("El RUC debe tener 11 dígitos.")
         case TipoDocumento.DNI if not (is_ascii_digits and len(bare) == 8):
-            raise DocumentoInvalido("El DNI tiene 8 dígitos, con sus ceros a la izquierda.")
+            raise DocumentoInvalido("El DNI debe tener 8 dígitos: con ceros a la izquierda, sin el de verificación.")
         case TipoDocumento.CE if not (bare.isascii() and bare.isalnum() and len(bare) <= CE_MAX):
-            raise DocumentoInvalido("El carné de extranjería tiene de 1 a 12 letras o dígitos.")
+            raise DocumentoInvalido("El carné de extranjería debe tener de 1 a 12 letras o dígitos.")
         case TipoDocumento.OTRO:
             if not 1 <= len(numero) <= OTRO_MAX:
-                raise DocumentoInvalido(f"El documento tiene de 1 a {OTRO_MAX} caracteres.")
+                raise DocumentoInvalido(f"El documento debe tener de 1 a {OTRO_MAX} caracteres.")
             return numero
     return bare.upper()
 

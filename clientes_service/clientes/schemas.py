@@ -1,5 +1,6 @@
 """Clients as the API sees them: field rules on the way in, shapes on the way out."""
 
+import unicodedata
 from typing import Any
 
 import marshmallow as ma
@@ -12,7 +13,21 @@ from clientes_service.fields import FECHA, Choice, Email, PlainInteger, Schema, 
 
 CODIGO = r"[A-Za-z0-9._/-]+(?: [A-Za-z0-9._/-]+)*"
 TELEFONO = r"(?:[ +().#/-]*[0-9]){6}[0-9 +().#/-]*"
+PLAIN = {"Zs": " ", "Pd": "-", "Cf": ""}
 NUMERO_MAX = 100  # as typed: spaces and dashes are dropped before the kind's own limit counts
+
+
+class Telefono(Text):
+    """A telephone number as people type or paste it: any space is a plain one, any dash a hyphen."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        hint = "Use dígitos (al menos 6), espacios y + - ( ) . / #"
+        super().__init__(30, TELEFONO, hint, metadata={"example": "+51 952 123 456"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            value = "".join(PLAIN.get(unicodedata.category(c), c) for c in value).replace("\u2212", "-")
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class ClienteCreate(Schema):
@@ -40,10 +55,7 @@ class ClienteCreate(Schema):
     direccion = Text(
         200, allow_none=True, metadata={"description": "Primary service address", "example": "Av. Los Álamos 12, Tacna"}
     )
-    telefono = Text(
-        30, TELEFONO, "Use dígitos (al menos 6), espacios y + - ( ) . / #", allow_none=True,
-        metadata={"example": "+51 952 123 456"},
-    )  # fmt: skip
+    telefono = Telefono(allow_none=True)
     email = Email(allow_none=True, metadata={"example": "contacto@example.pe"})
     contacto_representante = Text(
         150, allow_none=True, metadata={"description": "Recommended for EMPRESA", "example": "Rosa Quispe"}

@@ -115,7 +115,12 @@ def update_cliente(id: int, datos: dict[str, Any], precondition: Precondition, r
     with _unique_codigo(datos), transaction():
         cliente = get_cliente(id)
         if gives_document:
-            datos = _with_documento(datos, {name: getattr(cliente, name) for name in DOCUMENTO} | datos)
+            merged = {name: getattr(cliente, name) for name in DOCUMENTO} | datos
+            try:
+                datos = _with_documento(datos, merged)
+            except errors.Validacion:  # perhaps only since somebody else changed the kind meanwhile
+                _require(precondition, cliente)
+                raise
         changes = {name: value for name, value in datos.items() if getattr(cliente, name) != value}
         if not changes:
             return Escrito(cliente, warn_about(cliente))

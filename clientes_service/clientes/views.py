@@ -16,6 +16,7 @@ from clientes_service.http import (
     if_match,
     json_response,
     matches_if_none_match,
+    no_content,
     not_modified,
     problem_response,
 )
@@ -102,7 +103,7 @@ def delete_cliente(id: int) -> Response:
     It leaves the list and can still be read by its id. Again: 204 too.
     """
     service.delete_cliente(id, if_match(), current_autor())
-    return Response(status=204)
+    return no_content()
 
 
 @blp.post("/<id:id>/restaurar")

@@ -6,8 +6,9 @@ from clientes_service import errors
 from clientes_service.auth.guards import requires
 from clientes_service.auth.roles import Permiso
 from clientes_service.clientes.service import get_cliente
+from clientes_service.cursors import decode_cursor, encode_cursor
 from clientes_service.historial import schemas, service
-from clientes_service.http import Blueprint, decode_cursor, encode_cursor
+from clientes_service.http import Blueprint
 from clientes_service.openapi import raises
 
 blp = Blueprint("historial", __name__, url_prefix="/api/clientes", description="Who changed what and when")

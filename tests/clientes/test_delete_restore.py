@@ -14,6 +14,7 @@ def test_a_deactivated_client_leaves_the_list_and_keeps_its_row(tecnico: Caller,
     path = f"/api/clientes/{cliente['id']}"
     answer = tecnico.delete(path)
     assert (answer.status_code, answer.data) == (204, b"")
+    assert "Content-Type" not in answer.headers
     assert tecnico.get("/api/clientes").json["totalElements"] == 0
     row = Cliente.get_by_id(cliente["id"])
     assert (row.vigente, row.nombre) == (False, cliente["nombre"])

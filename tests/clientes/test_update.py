@@ -106,6 +106,20 @@ def test_if_match_that_names_another_version_or_none_is_412(
     assert stored() == before
 
 
+def test_a_stale_version_is_told_before_a_number_that_no_longer_fits_the_kind(
+    tecnico: Caller, oficina: Caller, make_cliente: Make, stored: Any
+) -> None:
+    old = make_cliente()
+    path = f"/api/clientes/{old['id']}"
+    oficina.put(path, json={"tipoDocumento": "DNI", "numeroDocumento": "01234567"})
+    before = stored()
+    body, match = {"numeroDocumento": "20512333797"}, {"If-Match": f'"{old["version"]}"'}
+    problem = assert_problem(tecnico.put(path, json=body, headers=match), 412, "VERSION_OBSOLETA")
+    assert problem["actual"]["tipoDocumento"] == "DNI"
+    assert_problem(tecnico.put(path, json=body), 422, "VALIDACION", "numeroDocumento")
+    assert stored() == before
+
+
 CHANGES = [("PUT", "", {"json": {"telefono": "999999"}}), ("DELETE", "", {}), ("POST", "/restaurar", {})]
 
 

@@ -97,7 +97,8 @@ def test_a_refused_row_is_named_and_the_others_are_loaded(server: Server, tmp_pa
     loaded = load(server, write(tmp_path / "clients.csv", rows))
     assert loaded.returncode == 1
     assert loaded.stderr == (
-        "row 8 (B0007): VALIDACION numeroDocumento: El DNI tiene 8 dígitos, con sus ceros a la izquierda.\n"
+        "row 8 (B0007): VALIDACION numeroDocumento: "
+        "El DNI debe tener 8 dígitos: con ceros a la izquierda, sin el de verificación.\n"
     )
     assert "20 rows: 19 created" in loaded.stdout
     assert loaded.stdout.endswith("19 read back equal, 1 bad\n")
@@ -127,6 +128,33 @@ def test_a_row_with_a_cell_too_many_is_named(server: Server, tmp_path: Path) -> 
     loaded = load(server, path)
     assert loaded.returncode == 1
     assert loaded.stderr.startswith("row 3 (D0002): VALIDACION cells without a heading: ")
+
+
+def test_a_sheet_as_people_save_it_is_loaded(server: Server, tmp_path: Path) -> None:
+    rows = [invented(number, "G") for number in (1, 2, 3)]
+    rows[0]["numeroDocumento"] = "0000\u20130001"
+    path = write(tmp_path / "clients.csv", rows)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines.insert(2, "," * 8)
+    path.write_text("\n".join([*lines, "," * 8]).replace("G0002", "g0002"), encoding="utf-8")
+    first, again = load(server, path), load(server, path)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert first.stdout.startswith("3 rows: 3 created in ")
+    assert (again.returncode, again.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [(None, "No such file"), ("nombre;codigoCliente\nAna;X\n", "commas"), ("nombre,codigoCliente\nÑ,X\n", "UTF-8")],
+)
+def test_another_file_is_refused_in_one_line(server: Server, tmp_path: Path, content: str | None, word: str) -> None:
+    path = tmp_path / "clients.csv"
+    if content:
+        path.write_text(content, encoding="latin-1")
+    loaded = load(server, path)
+    assert loaded.returncode == 1
+    [line] = loaded.stderr.splitlines()
+    assert word in line
 
 
 def test_a_wrong_password_ends_the_program_with_the_reason(server: Server, tmp_path: Path) -> None:

@@ -41,6 +41,14 @@ def test_a_chunked_body_of_a_megabyte_is_read(server: Server) -> None:
         assert connection.send(chunked(WRONG.ljust(1_000_000))).status == 401
 
 
+@pytest.mark.parametrize("body", [b"ZZ\r\n", b"-1\r\n", b"2\r\n{}XX", b"2;\x00\r\n{}\r\n0\r\n\r\n"])
+def test_a_chunked_body_that_is_malformed_is_no_defect(server: Server, body: bytes) -> None:
+    head = b"POST /auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connected(server.url) as connection:
+        assert connection.send(head + body).status == 400
+    assert "ERROR_INTERNO" not in server.log.read_text(encoding="utf-8")
+
+
 def test_a_body_that_says_it_is_huge_is_413_before_it_is_sent(server: Server) -> None:
     head = b"POST /auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"
     with connected(server.url) as connection:

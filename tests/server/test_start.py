@@ -59,6 +59,18 @@ def test_the_first_start_shows_the_password_and_the_second_is_quick_and_does_not
     assert stat.S_IMODE(secret.parent.stat().st_mode) == 0o700
 
 
+def test_a_start_that_would_leave_nobody_in_charge_is_stopped(tmp_path: Path) -> None:
+    environ = {**os.environ, "CLIENTES_INSTANCE_PATH": str(tmp_path / "instance")}
+    command = f"{BIN}/clientes-service users create --dni 00000000 --nombre X --email x@example.pe --rol TECNICO"
+    made = [*command.split(), "--password-stdin"]
+    subprocess.run(made, env=environ, cwd=tmp_path, input="quinua-tarwi", text=True, check=True)
+    process = run(tmp_path, PORT=str(unused_port()))
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "there is no ADMIN" in told
+    assert "users create" in told
+
+
 def test_the_shown_password_is_stored_as_a_hash_only_and_opens(tmp_path: Path) -> None:
     port = unused_port()
     process = run(tmp_path, PORT=str(port), WEB_CONCURRENCY="1")
