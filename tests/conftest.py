@@ -44,8 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what is about the other engine."""
+    """Skip what is about the other engine, and begin with what takes longest: no core is to wait for it at the end."""
     engine = config.getoption("--engine")
+    items.sort(key=lambda item: item.get_closest_marker("load") is None)
     for item in items:
         for marker in ("sqlite", "postgresql"):
             if marker != engine and item.get_closest_marker(marker):
