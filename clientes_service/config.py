@@ -171,8 +171,8 @@ def _database_url(reader: _Reader, instance: Path, on_dyno: bool) -> str:
             "CLIENTES_ALLOW_EPHEMERAL=true starts all the same"
         )
     url = parse_database_url(given, "DATABASE_URL")
-    if on_dyno and url.startswith("postgresql:") and "sslmode=" not in url:
-        url += ("&" if "?" in url else "?") + "sslmode=require"  # the database is on another machine
+    if on_dyno and url.startswith("postgresql:"):
+        url = _with_tls(url)  # the database is on another machine
     _make_folder(instance)
     if url.startswith("sqlite:"):
         _make_folder(Path(unquote(url.removeprefix("sqlite:///"))).parent)
@@ -212,6 +212,17 @@ def _postgres_url(url: str, name: str) -> str:
             "characters of the password percent-encoded"
         )
     return url
+
+
+def _with_tls(url: str) -> str:
+    """The URL with `sslmode=require`, unless it says what it wants."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    if "sslmode" in conninfo_to_dict(url):
+        return url
+    rest, _, name = url.rpartition("/")  # a password may hold ?, but nothing behind the last / does
+    name, _, parameters = name.partition("?")
+    return f"{rest}/{name}?{parameters}{'&' if parameters else ''}sslmode=require"
 
 
 def _make_folder(folder: Path) -> None:

@@ -6,6 +6,8 @@ It knows no table by name but the one that a migration fills.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from peewee import __exception_wrapper__ as driver_errors  # type: ignore[attr-defined]
+
 from clientes_service import db
 from clientes_service.db import Engine
 
@@ -28,7 +30,9 @@ def copy(source: Engine, target: Engine, progress: Callable[[int, int], None]) -
     """
     if not all(applied for _, applied in db.migrations(source)):
         raise TransferError("the source has migrations pending, or is no database of this service: db upgrade it first")
-    db.upgrade(target)
+    if not all(applied for _, applied in db.migrations(target)):
+        _refuse_tables(target)
+        db.upgrade(target)
     with source.reading(), target.writing():
         tables = [_Table(source, target, name) for name in _by_dependency(source)]
         _refuse_rows(target, tables)
@@ -70,7 +74,8 @@ class _Table:
     def insert(self, rows: list[Row]) -> None:
         marks = _marks(self.target, self.columns)
         statement = f"INSERT INTO {self.name} ({', '.join(self.columns)}) VALUES ({marks})"
-        self.target.cursor().executemany(statement, rows)
+        with driver_errors:  # which peewee turns into its own only where it runs a statement itself
+            self.target.cursor().executemany(statement, rows)
 
     def compare(self) -> None:
         """Raise TransferError unless both sides hold the same rows."""
@@ -115,9 +120,17 @@ def _by_dependency(engine: Engine) -> list[str]:
     ordered: list[str] = []
     while waiting:
         ready = sorted(name for name, needs in waiting.items() if needs <= {*ordered, name})
+        if not ready:
+            raise TransferError(f"these tables refer to each other, or to others: {', '.join(sorted(waiting))}")
         ordered += ready
         waiting = {name: needs for name, needs in waiting.items() if name not in ready}
     return ordered
+
+
+def _refuse_tables(target: Engine) -> None:
+    """Raise TransferError for a target that somebody uses, before its schema is touched."""
+    if target.exists() and (tables := {*target.get_tables()} - {HISTORY}):
+        raise TransferError(f"the target is not empty (tables {', '.join(sorted(tables))}); name an empty database")
 
 
 def _refuse_rows(target: Engine, tables: list[_Table]) -> None:

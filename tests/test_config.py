@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from psycopg.conninfo import conninfo_to_dict
 
 from clientes_service.config import Config, ConfigError, load
 from tests.conftest import SECRET
@@ -249,6 +250,9 @@ def test_a_dyno_with_a_database_elsewhere_needs_a_key_of_its_own(environ: dict[s
     assert "CLIENTES_JWT_SECRET_KEY" in refusal(dyno)
     config = load({**dyno, "CLIENTES_JWT_SECRET_KEY": SECRET})
     assert config.database_url == "postgresql://ana@db.example.pe/x?sslmode=require"
+    for given in ("postgres://ana@h/x?", "postgres://ana:sslmode=1@h/x", "postgres://ana@h/x?application_name=y"):
+        made = load({**dyno, "CLIENTES_JWT_SECRET_KEY": SECRET, "DATABASE_URL": given}).database_url
+        assert conninfo_to_dict(made)["sslmode"] == "require"
     chosen = "postgres://ana@db.example.pe/x?sslmode=verify-full&application_name=y"
     config = load({**dyno, "CLIENTES_JWT_SECRET_KEY": SECRET, "DATABASE_URL": chosen})
     assert config.database_url == chosen.replace("postgres:", "postgresql:")

@@ -120,6 +120,64 @@ def test_a_target_that_is_not_empty_is_refused_and_left_as_it_is(
     assert content(target) == before
 
 
+def test_a_target_that_another_version_or_program_uses_is_refused_untouched(
+    make_cliente: Make, environ: dict[str, str], target: str
+) -> None:
+    make_cliente()
+    engine = db.open_engine(target)
+    with engine.migrating():
+        engine.execute_sql("CREATE TABLE ajena (id INTEGER PRIMARY KEY)")
+    with pytest.raises(TransferError, match="not empty"):
+        copied(environ["DATABASE_URL"], target)
+    assert engine.get_tables() == ["ajena"]
+    engine.close()
+
+
+def test_rows_too_many_are_found(
+    make_cliente: Make, environ: dict[str, str], target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_cliente()
+    insert = transfer._Table.insert
+
+    def add_one(table: Any, rows: list[tuple[Any, ...]]) -> None:
+        insert(table, rows)
+        if table.name == "historial":
+            insert(table, [(99, *rows[0][1:])])
+
+    monkeypatch.setattr(transfer._Table, "insert", add_one)
+    with pytest.raises(TransferError, match="historial differs in its number of rows"):
+        copied(environ["DATABASE_URL"], target)
+
+
+def test_what_is_written_during_the_copy_is_not_half_in_it(
+    make_cliente: Make, environ: dict[str, str], target: str
+) -> None:
+    make_cliente()
+    source, writer = db.open_engine(environ["DATABASE_URL"]), db.open_engine(environ["DATABASE_URL"])
+    into = db.open_engine(target)
+
+    def write_meanwhile(done: int, total: int) -> None:
+        with writer.writing():
+            writer.execute_sql("UPDATE contador SET valor = valor + 1")
+            writer.execute_sql("UPDATE cliente SET nombre = 'Mientras tanto'")
+
+    transfer.copy(source, into, write_meanwhile)
+    for engine in (source, writer, into):
+        engine.close()
+    assert [row[1] for row in content(target)["Cliente"]] == [EMPRESA["nombre"]]
+
+
+def test_an_insert_that_the_engine_refuses_is_an_error_of_peewee(
+    make_cliente: Make, environ: dict[str, str], target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_cliente()
+    insert = transfer._Table.insert
+    monkeypatch.setattr(transfer._Table, "insert", lambda table, rows: insert(table, rows + rows))
+    with pytest.raises(PeeweeException):
+        copied(environ["DATABASE_URL"], target)
+    assert content(target)["Cliente"] == []
+
+
 def test_a_source_with_migrations_pending_is_refused(file: str, target: str) -> None:
     with pytest.raises(TransferError, match="db upgrade"):
         copied(file, target)

@@ -5,15 +5,18 @@ Each thread keeps one connection, so that there are as many as threads: four in 
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from peewee import InterfaceError, OperationalError, PostgresqlDatabase
+from peewee import OperationalError, PeeweeException, PostgresqlDatabase
 
 LOCK_SECONDS = 10
 # Keys of advisory locks, which are this database's own (PostgreSQL manual, 13.3.5).
 WRITE_LOCK, MIGRATION_LOCK = 7_201_001, 7_201_002
-READ_ONLY = "25006"  # SQLSTATE of a write on a standby, after a failover that this connection missed
+IDLE_SECONDS = 30
+# SQLSTATE of a write on a standby, after a failover that this connection missed, and where a provider took the right
+# to write away, as some do with a database that is too full.
+NOT_WRITABLE = ("25006", "42501")
 
 # Notice a server that is gone within seconds; whatever the URL says itself goes before these.
 CONNECTION = {
@@ -39,10 +42,15 @@ class Postgres(PostgresqlDatabase):
         given = conninfo_to_dict(url)
         defaults: Any = {name: value for name, value in CONNECTION.items() if name not in given}
         super().__init__(url, prefer_psycopg3=True, **defaults)
+        # peewee connects under one lock, though each thread has a connection of its own: where the server does not
+        # answer, the threads of a process would wait for each other's timeouts.
+        self._lock = nullcontext()
 
     def _connect(self) -> Any:
         connection = super()._connect()  # type: ignore[misc]
         connection.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        # A machine that dies in a transaction says nothing; without this it would keep the write lock for hours.
+        connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
         return connection
 
     def begin(self, isolation_level: str | None = None) -> None:
@@ -74,9 +82,14 @@ class Postgres(PostgresqlDatabase):
         One lock for all writers, held to commit, makes versions visible in the order of their numbers; a sequence does
         not. It also lets a use case trust what it read, as on SQLite.
         """
-        with self.transaction():
-            self.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
-            yield
+        try:
+            with self.transaction("READ COMMITTED"):  # whatever the database's default: it is to see what came before
+                self.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
+                yield
+        except PeeweeException as error:
+            if getattr(error.__cause__ or error.__context__, "sqlstate", None) in NOT_WRITABLE:
+                self.close()  # the next one may lead to the server that took over
+            raise
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -86,16 +99,17 @@ class Postgres(PostgresqlDatabase):
 
     @contextmanager
     def migrating(self) -> Iterator[None]:
-        """Keep other processes from migrating, however long one takes. Raises OperationalError for another encoding."""
+        """Keep other processes from migrating, however long one takes, and apply all migrations or none.
+
+        Raises OperationalError for another encoding.
+        """
         [encoding] = self.execute_sql("SHOW server_encoding").fetchone()
         if encoding != "UTF8":
             raise OperationalError(f"the database's encoding is {encoding}; create it with ENCODING 'UTF8'")
-        self.execute_sql("SET lock_timeout = 0")
-        self.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
-        try:
+        with self.transaction("READ COMMITTED"):
+            self.execute_sql("SET LOCAL lock_timeout = 0")
+            self.execute_sql("SELECT pg_advisory_xact_lock(%s)", (MIGRATION_LOCK,))
             yield
-        finally:
-            self.close()  # which ends the lock and the setting
 
     def exists(self) -> bool:
         """Whether there is a database to ask: connecting says so."""
@@ -117,7 +131,7 @@ class Postgres(PostgresqlDatabase):
         psycopg's OperationalError covers connections, shutdown, resources, locks and serialization (SQLSTATE 08, 40,
         53, 55P03, 57P).
         """
-        return isinstance(error, OperationalError | InterfaceError) or getattr(error, "sqlstate", None) == READ_ONLY
+        return isinstance(error, OperationalError) or getattr(error, "sqlstate", None) in NOT_WRITABLE
 
     def version(self) -> str:
         """The version of the server."""

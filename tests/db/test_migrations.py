@@ -88,7 +88,9 @@ def test_eight_threads_at_once_apply_the_schema_once(empty: str) -> None:
 
     def upgrade(_: int) -> list[str]:
         start.wait()
-        return db.upgrade()
+        applied = db.upgrade()
+        db.database.close()
+        return applied
 
     with ThreadPoolExecutor(8) as pool:
         applied = sorted(pool.map(upgrade, range(8)))

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import socket
 import threading
 import time
 from collections import Counter
@@ -14,10 +15,11 @@ from urllib.parse import quote
 import psycopg
 import pytest
 from flask import Flask
-from peewee import PeeweeException
+from peewee import OperationalError, PeeweeException
 
 from clientes_service import db
-from clientes_service.clientes.models import Cliente
+from clientes_service.clientes.models import Cliente, Contador
+from clientes_service.db import postgres
 from tests.conftest import EMPRESA, PASSWORD, Caller
 from tests.postgres import Cluster, cluster
 from tests.server.conftest import ADMIN_DNI, Server
@@ -228,6 +230,100 @@ def test_a_server_that_is_not_there_is_503_and_the_command_line_says_so(tecnico:
     assert "127.0.0.1" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "secreta" not in ended.stderr
+
+
+def test_a_machine_that_dies_in_a_transaction_does_not_keep_the_write_lock(
+    app: Flask, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "IDLE_SECONDS", 1)
+    dead = db.open_engine(environ["DATABASE_URL"])
+    held = dead.writing()
+    held.__enter__()  # and not a word more
+    began = time.monotonic()
+    with db.transaction():
+        waited = time.monotonic() - began
+    assert 0.5 < waited < 5
+    with pytest.raises(PeeweeException) as caught:
+        held.__exit__(None, None, None)
+    assert db.is_unavailable(caught.value)
+    dead.close()
+
+
+def test_threads_do_not_wait_for_each_others_connection_attempts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        engine = db.open_engine(f"postgresql://x@127.0.0.1:{deaf.getsockname()[1]}/x?connect_timeout=2")
+
+        def fail() -> None:
+            with pytest.raises(OperationalError):
+                engine.connect()
+
+        threads = [threading.Thread(target=fail) for _ in range(4)]
+        began = time.monotonic()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize("how", ["ALTER DATABASE {} SET default_transaction_read_only = on", "REVOKE INSERT"])
+def test_a_server_that_may_not_be_written_is_503_and_recovers(how: str, environ: dict[str, str], app: Flask) -> None:
+    tecnico_url = environ["DATABASE_URL"]
+    name = tecnico_url.rpartition("/")[2]
+    with psycopg.connect(tecnico_url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE lector LOGIN") if how == "REVOKE INSERT" else admin.execute(how.format(name))
+        admin.execute("SELECT pg_reload_conf()")
+    url = tecnico_url.replace("postgres@", "lector@") if how == "REVOKE INSERT" else tecnico_url
+    db.connect(url)
+    with psycopg.connect(tecnico_url, autocommit=True, options="-c default_transaction_read_only=off") as admin:
+        if how == "REVOKE INSERT":
+            admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO lector")
+    with pytest.raises(PeeweeException) as caught, db.transaction():
+        Cliente.update(nombre="x").execute()
+    assert db.is_unavailable(caught.value)
+    with psycopg.connect(tecnico_url, autocommit=True, options="-c default_transaction_read_only=off") as admin:
+        if how == "REVOKE INSERT":
+            admin.execute("GRANT UPDATE ON ALL TABLES IN SCHEMA public TO lector")
+        else:
+            admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    with db.transaction():
+        Cliente.update(nombre="x").execute()
+    db.database.close()
+    if how == "REVOKE INSERT":
+        with psycopg.connect(tecnico_url, autocommit=True) as admin:
+            admin.execute("DROP OWNED BY lector")
+            admin.execute("DROP ROLE lector")
+
+
+def test_writers_see_what_came_before_whatever_the_default_isolation(app: Flask, environ: dict[str, str]) -> None:
+    name = environ["DATABASE_URL"].rpartition("/")[2]
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+
+    def add() -> None:
+        for _ in range(5):
+            with db.transaction():
+                Contador.update(valor=Contador.get().valor + 1).execute()
+        db.database.close()
+
+    threads = [threading.Thread(target=add) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert Contador.get().valor == 15
+
+
+def test_migrating_without_its_lock_is_not_possible(empty: str) -> None:
+    def lose_the_connection() -> None:
+        with db.engine().migrating():
+            with psycopg.connect(empty, autocommit=True) as admin:
+                admin.execute("SELECT pg_terminate_backend(%s)", (db.database.connection().info.backend_pid,))
+            db.engine().execute_sql("CREATE TABLE half (id INTEGER)")
+
+    with pytest.raises(PeeweeException):
+        lose_the_connection()
+    assert not db.database.table_exists("half")
 
 
 # --- What a URL may say
