@@ -45,7 +45,7 @@ def copy(source: Engine, target: Engine, progress: Callable[[int, int], None]) -
                 progress(done, total)
         for table in tables:
             table.compare()
-            target.continue_numbering(table.name)
+            target.continue_numbering(table.name, source.last_number(table.name))
         return {table.name: table.count(target) for table in tables}
 
 

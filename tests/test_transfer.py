@@ -90,6 +90,18 @@ def test_phones_and_sessions_go_on_with_what_they_know(
     db.database.close()
 
 
+def test_an_id_of_a_row_that_is_gone_is_not_used_again(
+    tecnico: Caller, make_cliente: Make, environ: dict[str, str], file: str, target: str
+) -> None:
+    gone = [make_cliente()["id"] for _ in range(3)][-1]
+    Cliente.delete().where(Cliente.id == gone).execute()
+    copied(environ["DATABASE_URL"], file)
+    copied(file, target)
+    moved = Caller(create_app(settings.load({**environ, "DATABASE_URL": target})), tecnico.token)
+    assert moved.post("/api/clientes", json={**EMPRESA, "codigoCliente": "DESPUES"}).json["id"] == gone + 1
+    db.database.close()
+
+
 def test_more_than_a_batch_is_copied(
     make_cliente: Make, environ: dict[str, str], file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,15 +115,24 @@ class Postgres(PostgresqlDatabase):
         """Whether there is a database to ask: connecting says so."""
         return True
 
-    def continue_numbering(self, table: str) -> None:
-        """Let new ids follow those that were inserted by hand."""
-        for column in self.get_columns(table):
-            if column.identity:
-                highest = f"(SELECT max({column.name}) FROM {table})"  # noqa: S608 - names from the catalogue
-                self.execute_sql(
-                    f"SELECT setval(pg_get_serial_sequence(%s, %s), coalesce({highest}, 1), {highest} IS NOT NULL)",
-                    (table, column.name),
-                )
+    def last_number(self, table: str) -> int:
+        """The last id that a table gave out, of a row that is gone, too; 0 where it numbers none."""
+        if (sequence := self._sequence(table)) is None:
+            return 0
+        [number, used] = self.execute_sql(f"SELECT last_value, is_called FROM {sequence}").fetchone()  # noqa: S608
+        return int(number) if used else 0
+
+    def continue_numbering(self, table: str, number: int) -> None:
+        """Let new ids follow this one."""
+        if number:
+            self.execute_sql("SELECT setval(%s, %s)", (self._sequence(table), number))
+
+    def _sequence(self, table: str) -> str | None:
+        numbered = [column.name for column in self.get_columns(table) if column.identity]
+        if not numbered:
+            return None
+        [name] = self.execute_sql("SELECT pg_get_serial_sequence(%s, %s)", (table, numbered[0])).fetchone()
+        return str(name)
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether this error is the server's fault and may pass.

@@ -86,8 +86,16 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         """Whether there is a database to ask."""
         return self.file.exists()
 
-    def continue_numbering(self, table: str) -> None:
-        """Let new ids follow those that were inserted by hand: AUTOINCREMENT does so by itself."""
+    def last_number(self, table: str) -> int:
+        """The last id that a table gave out, of a row that is gone, too; 0 where it numbers none."""
+        row = self.execute_sql("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
+        return row[0] if row else 0
+
+    def continue_numbering(self, table: str, number: int) -> None:
+        """Let new ids follow this one."""
+        if number:
+            self.execute_sql("DELETE FROM sqlite_sequence WHERE name = ?", (table,))
+            self.execute_sql("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (table, number))
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether this error is the machine's fault and may pass."""
