@@ -170,23 +170,27 @@ def _database_url(reader: _Reader, instance: Path, on_dyno: bool) -> str:
             "this host wipes its disk daily (DYNO is set) and DATABASE_URL is a SQLite file: clients would be lost. "
             "CLIENTES_ALLOW_EPHEMERAL=true starts all the same"
         )
-    url = parse_database_url(given, "DATABASE_URL")
-    if on_dyno and url.startswith("postgresql:"):
-        url = _with_tls(url)  # the database is on another machine
+    url = parse_database_url(given, "DATABASE_URL", require_tls=on_dyno)  # whose database is on another machine
     _make_folder(instance)
     if url.startswith("sqlite:"):
-        _make_folder(Path(unquote(url.removeprefix("sqlite:///"))).parent)
+        _make_folder(sqlite_file(url).parent)
     return url
 
 
-def parse_database_url(url: str, name: str) -> str:
+def sqlite_file(url: str) -> Path:
+    """The file of a `sqlite:///` URL."""
+    return Path(unquote(url.removeprefix("sqlite:///")))
+
+
+def parse_database_url(url: str, name: str, *, require_tls: bool = False) -> str:
     """Return the URL in one form: `sqlite:///` and an absolute path, or `postgresql://…` as libpq reads it.
 
-    `name` is the setting or option that gave it. Raises ConfigError, which never shows the URL: it may hold a password.
+    `name` is the setting or option that gave it; `require_tls` holds unless the URL says itself what it wants. Raises
+    ConfigError, which never shows the URL: it may hold a password.
     """
     scheme, _, rest = url.partition("://")
     if scheme in ("postgres", "postgresql"):
-        return _postgres_url(f"postgresql://{rest}", name)
+        return _postgres_url(f"postgresql://{rest}", name, require_tls)
     path = unquote(rest.removeprefix("/"))
     if scheme != "sqlite" or not rest.startswith("/") or path in ("", ":memory:") or "\0" in path:
         raise ConfigError(
@@ -196,7 +200,7 @@ def parse_database_url(url: str, name: str) -> str:
     return f"sqlite:///{quote(str(Path(path).absolute()))}"
 
 
-def _postgres_url(url: str, name: str) -> str:
+def _postgres_url(url: str, name: str, require_tls: bool) -> str:
     try:
         from psycopg import ProgrammingError
         from psycopg.conninfo import conninfo_to_dict
@@ -211,14 +215,7 @@ def _postgres_url(url: str, name: str) -> str:
             f"{name} is no URL of a database; give postgresql://user:password@host:port/name, and write special "
             "characters of the password percent-encoded"
         )
-    return url
-
-
-def _with_tls(url: str) -> str:
-    """The URL with `sslmode=require`, unless it says what it wants."""
-    from psycopg.conninfo import conninfo_to_dict
-
-    if "sslmode" in conninfo_to_dict(url):
+    if not require_tls or "sslmode" in given:
         return url
     rest, _, name = url.rpartition("/")  # a password may hold ?, but nothing behind the last / does
     name, _, parameters = name.partition("?")

@@ -4,6 +4,7 @@ It knows no table by name but the one that a migration fills.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from peewee import __exception_wrapper__ as driver_errors  # type: ignore[attr-defined]
@@ -112,18 +113,17 @@ def _marks(engine: Engine, columns: Sequence[str]) -> str:
 
 def _by_dependency(engine: Engine) -> list[str]:
     """The tables of the schema, each after those it refers to."""
-    waiting = {
-        name: {key.dest_table for key in engine.get_foreign_keys(name)}
-        for name in engine.get_tables()
+    needs = {
+        name: {key.dest_table for key in engine.get_foreign_keys(name)} - {name}
+        for name in sorted(engine.get_tables())
         if name != HISTORY and not name.startswith("sqlite_")
     }
-    ordered: list[str] = []
-    while waiting:
-        ready = sorted(name for name, needs in waiting.items() if needs <= {*ordered, name})
-        if not ready:
-            raise TransferError(f"these tables refer to each other, or to others: {', '.join(sorted(waiting))}")
-        ordered += ready
-        waiting = {name: needs for name, needs in waiting.items() if name not in ready}
+    try:
+        ordered = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        raise TransferError(f"these tables refer to each other: {', '.join(error.args[1])}") from error
+    if outside := {*ordered} - needs.keys():
+        raise TransferError(f"tables refer to others that are not there: {', '.join(sorted(outside))}")
     return ordered
 
 

@@ -8,14 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from psycopg.conninfo import conninfo_to_dict
 
-from clientes_service.config import Config, ConfigError, load
+from clientes_service.config import Config, ConfigError, load, sqlite_file
 from tests.conftest import SECRET
 
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
@@ -44,7 +43,8 @@ def unset_secret(environ: dict[str, str]) -> dict[str, str]:
 
 def file_of(config: Config) -> Path:
     """The SQLite file that the settings name."""
-    return Path(unquote(config.database_url.removeprefix("sqlite:///")))
+    assert config.database_url.startswith("sqlite:///")
+    return sqlite_file(config.database_url)
 
 
 def refusal(environ: dict[str, str]) -> str:

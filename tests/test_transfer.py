@@ -190,6 +190,19 @@ def test_an_insert_that_the_engine_refuses_is_an_error_of_peewee(
     assert content(target)["Cliente"] == []
 
 
+@pytest.mark.sqlite  # whose tables may refer to what is not there yet
+@pytest.mark.parametrize(
+    ("left", "right", "message"), [("ida", "vuelta", "refer to each other"), ("ida", "nada", "not there: nada")]
+)
+def test_tables_that_have_no_order_are_refused(
+    app: Any, environ: dict[str, str], target: str, left: str, right: str, message: str
+) -> None:
+    db.database.execute_sql(f"CREATE TABLE {left} (id INTEGER PRIMARY KEY, otra INTEGER REFERENCES {right} (id))")
+    db.database.execute_sql(f"CREATE TABLE vuelta (id INTEGER PRIMARY KEY, otra INTEGER REFERENCES {left} (id))")
+    with pytest.raises(TransferError, match=message):
+        copied(environ["DATABASE_URL"], target)
+
+
 def test_a_source_with_migrations_pending_is_refused(file: str, target: str) -> None:
     with pytest.raises(TransferError, match="db upgrade"):
         copied(file, target)

@@ -5,12 +5,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from urllib.parse import unquote
 
 import apsw
 from peewee import OperationalError
 from playhouse.apsw_ext import APSWDatabase
+
+from clientes_service.config import sqlite_file
 
 BUSY_SECONDS = 10
 BUSY_PAUSE = 0.001
@@ -36,7 +36,7 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
     schema_is_current = False
 
     def __init__(self, url: str) -> None:
-        self.file = Path(unquote(url.removeprefix("sqlite:///")))
+        self.file = sqlite_file(url)
         # Threads of one process queue here rather than in SQLite's busy handler, which polls and is not fair.
         self._writer = threading.Lock()
         # Not CREATE: a file that vanished is away, and must not be made anew as an empty one.

@@ -10,16 +10,10 @@ from werkzeug.test import TestResponse
 from clientes_service.auth.models import Usuario
 from clientes_service.auth.roles import Rol
 from tests.auth.conftest import attempt
+from tests.auth.test_usuarios_create import NEW
 from tests.conftest import DNI, Caller, assert_problem
 
 JSON = "application/json"  # written by json.dumps, which escapes lone surrogates as a careless phone would
-NEW = {
-    "dni": "01234567",
-    "nombre": "Ana Ñahui",
-    "email": "ana@example.pe",
-    "rol": "TECNICO",
-    "password": "clave-de-ana",
-}
 
 ACCEPTED = [
     ("nombre", "A", "A"),

@@ -127,19 +127,25 @@ def test_a_transaction_waits_for_the_writer_before_it_and_sees_its_work(app: Fla
     assert seen == 5
 
 
-def test_threads_lose_no_write(app: Flask) -> None:
+def add_in_threads(threads: int, times: int) -> None:
+    """Read the counter and write it one higher, `times` times in each of some threads."""
+
     def add() -> None:
-        for _ in range(10):
+        for _ in range(times):
             with db.transaction():
                 value = Contador.get().valor
                 Contador.update(valor=value + 1).execute()
         db.database.close()
 
-    threads = [threading.Thread(target=add) for _ in range(4)]
-    for thread in threads:
+    started = [threading.Thread(target=add) for _ in range(threads)]
+    for thread in started:
         thread.start()
-    for thread in threads:
+    for thread in started:
         thread.join()
+
+
+def test_threads_lose_no_write(app: Flask) -> None:
+    add_in_threads(4, 10)
     assert Contador.get().valor == 40
 
 

@@ -21,6 +21,7 @@ from clientes_service import db
 from clientes_service.clientes.models import Cliente, Contador
 from clientes_service.db import postgres
 from tests.conftest import EMPRESA, PASSWORD, Caller
+from tests.db.test_engine import add_in_threads
 from tests.postgres import Cluster, cluster
 from tests.server.conftest import ADMIN_DNI, Server
 from tests.server.wire import connected, sign_in
@@ -115,9 +116,7 @@ def durable() -> Iterator[Cluster]:
 @pytest.fixture
 def service(durable: Cluster, tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path, durable.url, 2, {})
-    words = "users create --nombre Pruebas --email pruebas@example.pe --rol ADMIN --password-stdin --dni"
-    made = server.cli(*words.split(), ADMIN_DNI, input=PASSWORD)
-    assert made.returncode == 0, made.stderr
+    server.make_admin()
     server.start()
     yield server
     server.stop()
@@ -189,15 +188,24 @@ def seconds_to_recover(acknowledged: list[str]) -> float:
     return time.monotonic() - began
 
 
-def test_a_connection_that_the_server_closed_while_it_was_idle_costs_no_request(app: Flask, tecnico: Caller) -> None:
-    assert tecnico.get("/api/clientes").status_code == 200
-    mine = db.database.connection().info.backend_pid
+def end_my_backend() -> int:
+    """End this thread's connection from outside, wait until the server has, and return its process."""
+    mine: int = db.database.connection().info.backend_pid
     with psycopg.connect(db.engine().database, autocommit=True) as admin:
         admin.execute("SELECT pg_terminate_backend(%s)", (mine,))
         while list(admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (mine,))):
             time.sleep(0.01)
+    return mine
+
+
+def test_a_connection_that_the_server_closed_while_it_was_idle_costs_no_request(app: Flask, tecnico: Caller) -> None:
+    assert tecnico.get("/api/clientes").status_code == 200
+    mine = end_my_backend()
     assert tecnico.get("/api/clientes").status_code == 200
     assert db.database.connection().info.backend_pid != mine
+    end_my_backend()
+    with db.transaction():
+        assert Cliente.select().count() == 0
 
 
 def test_a_commit_on_a_lost_connection_is_no_success(app: Flask, tecnico: Caller, stored: Any) -> None:
@@ -206,11 +214,7 @@ def test_a_commit_on_a_lost_connection_is_no_success(app: Flask, tecnico: Caller
     def lose_the_connection() -> None:
         with db.transaction():
             Cliente.update(nombre="perdido").execute()
-            mine = db.database.connection().info.backend_pid
-            with psycopg.connect(db.engine().database, autocommit=True) as admin:
-                admin.execute("SELECT pg_terminate_backend(%s)", (mine,))
-                while list(admin.execute("SELECT 1 FROM pg_stat_activity WHERE pid = %s", (mine,))):
-                    time.sleep(0.01)
+            end_my_backend()
 
     with pytest.raises(PeeweeException) as caught:
         lose_the_connection()
@@ -266,59 +270,76 @@ def test_threads_do_not_wait_for_each_others_connection_attempts() -> None:
     assert time.monotonic() - began < 4
 
 
-@pytest.mark.parametrize("how", ["ALTER DATABASE {} SET default_transaction_read_only = on", "REVOKE INSERT"])
-def test_a_server_that_may_not_be_written_is_503_and_recovers(how: str, environ: dict[str, str], app: Flask) -> None:
-    tecnico_url = environ["DATABASE_URL"]
-    name = tecnico_url.rpartition("/")[2]
-    with psycopg.connect(tecnico_url, autocommit=True) as admin:
-        admin.execute("CREATE ROLE lector LOGIN") if how == "REVOKE INSERT" else admin.execute(how.format(name))
-        admin.execute("SELECT pg_reload_conf()")
-    url = tecnico_url.replace("postgres@", "lector@") if how == "REVOKE INSERT" else tecnico_url
-    db.connect(url)
-    with psycopg.connect(tecnico_url, autocommit=True, options="-c default_transaction_read_only=off") as admin:
-        if how == "REVOKE INSERT":
-            admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO lector")
+def assert_not_writable() -> None:
     with pytest.raises(PeeweeException) as caught, db.transaction():
         Cliente.update(nombre="x").execute()
     assert db.is_unavailable(caught.value)
-    with psycopg.connect(tecnico_url, autocommit=True, options="-c default_transaction_read_only=off") as admin:
-        if how == "REVOKE INSERT":
-            admin.execute("GRANT UPDATE ON ALL TABLES IN SCHEMA public TO lector")
-        else:
-            admin.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+
+
+def test_a_read_only_server_is_unavailable_and_left_as_soon_as_another_can_be_written(
+    app: Flask, environ: dict[str, str]
+) -> None:
+    read_only = f"ALTER DATABASE {environ['DATABASE_URL'].rpartition('/')[2]} SET default_transaction_read_only"
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
+        admin.execute(f"{read_only} = on")
+        assert_not_writable()
+        assert_not_writable()
+        admin.execute(f"{read_only} = off")
     with db.transaction():
         Cliente.update(nombre="x").execute()
-    db.database.close()
-    if how == "REVOKE INSERT":
-        with psycopg.connect(tecnico_url, autocommit=True) as admin:
-            admin.execute("DROP OWNED BY lector")
-            admin.execute("DROP ROLE lector")
+
+
+def test_a_right_to_write_that_was_taken_away_is_unavailable(app: Flask, environ: dict[str, str]) -> None:
+    with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
+        admin.execute("CREATE ROLE lector LOGIN")
+        admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO lector")
+        db.connect(environ["DATABASE_URL"].replace("postgres@", "lector@"))
+        assert_not_writable()
+        admin.execute("GRANT UPDATE ON ALL TABLES IN SCHEMA public TO lector")
+        with db.transaction():
+            Cliente.update(nombre="x").execute()
+        db.database.close()
+        admin.execute("DROP OWNED BY lector")
+        admin.execute("DROP ROLE lector")
+
+
+def test_a_server_that_is_gone_is_noticed_unless_the_url_says_otherwise(environ: dict[str, str]) -> None:
+    engine = db.open_engine(f"{environ['DATABASE_URL']}?keepalives_idle=77&application_name=otra")
+    used = engine.connection().info.get_parameters()
+    engine.close()
+    own = {"keepalives_idle": "77", "application_name": "otra"}
+    assert {name: used.get(name) for name in postgres.CONNECTION} == postgres.CONNECTION | own
+
+
+def test_whoever_migrates_waits_for_as_long_as_another_does(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "LOCK_SECONDS", 0.1)
+    begun, other = threading.Event(), db.open_engine(empty)
+
+    def migrate_slowly() -> None:
+        with other.migrating():
+            begun.set()
+            time.sleep(0.5)
+        other.close()
+
+    thread = threading.Thread(target=migrate_slowly)
+    thread.start()
+    begun.wait()
+    assert db.upgrade()
+    thread.join()
 
 
 def test_writers_see_what_came_before_whatever_the_default_isolation(app: Flask, environ: dict[str, str]) -> None:
     name = environ["DATABASE_URL"].rpartition("/")[2]
     with psycopg.connect(environ["DATABASE_URL"], autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
-
-    def add() -> None:
-        for _ in range(5):
-            with db.transaction():
-                Contador.update(valor=Contador.get().valor + 1).execute()
-        db.database.close()
-
-    threads = [threading.Thread(target=add) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    add_in_threads(3, 5)
     assert Contador.get().valor == 15
 
 
 def test_migrating_without_its_lock_is_not_possible(empty: str) -> None:
     def lose_the_connection() -> None:
         with db.engine().migrating():
-            with psycopg.connect(empty, autocommit=True) as admin:
-                admin.execute("SELECT pg_terminate_backend(%s)", (db.database.connection().info.backend_pid,))
+            end_my_backend()
             db.engine().execute_sql("CREATE TABLE half (id INTEGER)")
 
     with pytest.raises(PeeweeException):
@@ -358,8 +379,7 @@ def test_a_dyno_serves_from_a_database_with_tls_and_stops_in_time(durable: Clust
     durable.offer_tls()
     server = Server(tmp_path, durable.url, 2, {"DYNO": "web.1", "CLIENTES_JWT_SECRET_KEY": "x" * 32})
     assert server.cli("db", "upgrade").returncode == 0  # the release phase
-    words = "users create --nombre Pruebas --email pruebas@example.pe --rol ADMIN --password-stdin --dni"
-    assert server.cli(*words.split(), ADMIN_DNI, input=PASSWORD).returncode == 0
+    server.make_admin()
     server.start()
     assert sign_in(server.url, ADMIN_DNI, PASSWORD)["rol"] == "ADMIN"
     with psycopg.connect(durable.url) as admin:

@@ -50,6 +50,12 @@ class Server:
         command = [str(BIN / "clientes-service"), *words]
         return subprocess.run(command, env=self.environ, cwd=ROOT, text=True, capture_output=True, **kwargs)  # type: ignore[call-overload,no-any-return]
 
+    def make_admin(self) -> None:
+        """Make the account ADMIN_DNI with PASSWORD."""
+        words = "users create --nombre Pruebas --email pruebas@example.pe --rol ADMIN --password-stdin --dni"
+        made = self.cli(*words.split(), ADMIN_DNI, input=PASSWORD)
+        assert made.returncode == 0, made.stderr
+
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -78,9 +84,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory, databases: Databases)
     def start(workers: int = 2, **environ: str) -> Server:
         folder = tmp_path_factory.mktemp("server")
         server = Server(folder, databases.empty(folder), workers, environ)
-        words = "users create --nombre Pruebas --email pruebas@example.pe --rol ADMIN --password-stdin --dni"
-        made = server.cli(*words.split(), ADMIN_DNI, input=PASSWORD)
-        assert made.returncode == 0, made.stderr
+        server.make_admin()
         server.start()
         servers.append(server)
         return server
