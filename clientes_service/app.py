@@ -11,9 +11,10 @@ from clientes_service.auth.views import auth, users
 from clientes_service.clientes.views import blp as clientes
 from clientes_service.config import Config
 from clientes_service.datos_personales.views import blp as datos_personales
+from clientes_service.files.views import blp as files
 from clientes_service.historial.views import blp as historial
 
-EXPOSED_HEADERS = ["ETag", "Link", "Location", "Retry-After", "X-Request-Id"]
+EXPOSED_HEADERS = ["Content-Disposition", "ETag", "Link", "Location", "Retry-After", "X-Request-Id"]
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -37,7 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     api = openapi.Api(app)
     app.config["OPENAPI"] = api.document
-    for blueprint in (health.blp, clientes, historial, datos_personales):
+    for blueprint in (health.blp, clientes, historial, datos_personales, files):
         api.register_blueprint(blueprint)
     if config.local_auth:
         for blueprint in (auth, users):

@@ -128,6 +128,11 @@ class DocumentoDuplicado(ServiceError):
         super().__init__(errors=[taken], clientes=clientes)
 
 
+class ClienteAnonimizado(ServiceError):
+    status, code, title = 409, "CLIENTE_ANONIMIZADO", "El cliente fue anonimizado"
+    detail = "Los datos de este cliente se borraron a pedido suyo y ya no se puede cambiar. Cree otro cliente."
+
+
 class DniDuplicado(ServiceError):
     status, code, title = 409, "DNI_DUPLICADO", "El DNI ya tiene un usuario"
     detail = "Ya hay un usuario con ese DNI. Cámbielo en lugar de crearlo."
@@ -164,6 +169,18 @@ class TipoNoSoportado(ServiceError):
 class Validacion(ServiceError):
     status, code, title = 422, "VALIDACION", "Hay datos que corregir"
     detail = "Algunos datos no son válidos. Corríjalos y repita."
+
+
+class ImportacionRechazada(ServiceError):
+    status, code, title = 422, "IMPORTACION_RECHAZADA", "El archivo no se importó"
+    detail = (
+        "El archivo tiene filas que corregir y no se guardó ninguna. Corríjalas y repita, o importe solo las buenas."
+    )
+
+    def __init__(self, detail: str | None = None, informe: Any = None) -> None:
+        """Keep the report on the file's rows, if it came to that; the view adds it in the API's words."""
+        super().__init__(detail)
+        self.informe = informe
 
 
 class DemasiadosIntentos(ServiceError):

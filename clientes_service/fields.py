@@ -4,6 +4,7 @@ import re
 import sys
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import marshmallow as ma
@@ -29,6 +30,7 @@ INVISIBLE = "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff" + REVERSING
 ENDS = re.compile(rf"^[\s{INVISIBLE}]+|[\s{INVISIBLE}]+$")
 
 
+@cache
 def camelcase(name: str) -> str:
     """`tipo_documento` → `tipoDocumento`: the one place where names change between Python and the API."""
     first, *rest = name.split("_")
@@ -70,7 +72,11 @@ class Text(fields.String):
         self.length, self.pattern, self.hint = length, pattern and re.compile(pattern), hint
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        text = clean_text(super()._deserialize(value, attr, data, **kwargs))
+        return self.read(super()._deserialize(value, attr, data, **kwargs))
+
+    def read(self, typed: str) -> str | None:
+        """Return a text as it is stored, None for an empty one; raise marshmallow's ValidationError."""
+        text = clean_text(typed)
         if not text:
             if self.allow_none:
                 return None
@@ -90,8 +96,9 @@ class Email(Text):
         super().__init__(254, metadata={**form, **kwargs.pop("metadata", {})}, **kwargs)
         self.check = validate.Email(error="No parece un correo; escríbalo como nombre@ejemplo.pe.")
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **kwargs)
+    def read(self, typed: str) -> str | None:
+        """Return an address as it is stored; raise marshmallow's ValidationError."""
+        text = super().read(typed)
         domain = "." if text is None else self.check(text).rpartition("@")[2]
         if "." not in domain or domain.startswith("["):  # an address of a machine, not of a person
             raise ma.ValidationError(self.check.error)
@@ -119,6 +126,17 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid")
         return value
+
+
+class QueryFlag(fields.Boolean):
+    """A boolean in a query: `true` or `false`."""
+
+    default_error_messages = SPANISH
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value not in ("true", "false"):
+            raise ma.ValidationError("Use true o false.")
+        return bool(value == "true")
 
 
 class PlainInteger(fields.Integer):
@@ -153,6 +171,8 @@ def clean_text(text: str) -> str:
     What cannot be seen goes from the ends as white space does. Inside, what reverses the text around it is refused, so
     that no name can pose as another; joiners, which emoji and some scripts need, stay.
     """
+    if text.isprintable():  # so there is nothing to refuse, and no white space but plain ones
+        return unicodedata.normalize("NFC", text.strip())
     text = ENDS.sub("", text)
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in REVERSING for c in text):
         raise ma.ValidationError("No puede llevar saltos de línea ni caracteres de control.")

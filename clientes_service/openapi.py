@@ -18,6 +18,7 @@ from clientes_service.http import IdConverter, problem_response
 View = TypeVar("View", bound=Callable[..., Any])
 
 ETAG = {"ETag": {"description": "The version, in quotes", "schema": {"type": "string"}, "required": True}}
+ATTACHMENT = {"Content-Disposition": {"description": "Its name", "schema": {"type": "string"}, "required": True}}
 LOCATION = {"Location": {"description": "Its address", "schema": {"type": "string"}, "required": True}}
 REQUEST_ID = {"X-Request-Id": {"description": "Names this exchange in the logs", "schema": {"type": "string"}}}
 
@@ -109,7 +110,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         for operation in operations:
             for body in (operation.get("requestBody", {}), *operation["responses"].values()):
                 for media in body.get("content", {}).values():
-                    if "examples" not in media:
+                    if media.keys().isdisjoint(("example", "examples")):
                         media["example"] = _example(media["schema"], schemas, by_name)
         return document
 
@@ -162,8 +163,9 @@ def _error_responses(view: Any, operation: dict[str, Any]) -> dict[str, Any]:
     kinds = [*getattr(view, "raises", ()), errors.Validacion, errors.ErrorInterno, errors.NoDisponible]
     if getattr(view, "permiso", None):
         kinds += [errors.NoAutenticado, errors.SinPermiso]
-    if "requestBody" in operation:
-        kinds += [errors.JsonInvalido, errors.CuerpoDemasiadoGrande, errors.TipoNoSoportado]
+    if body := operation.get("requestBody"):
+        malformed = errors.JsonInvalido if "application/json" in body["content"] else errors.SolicitudInvalida
+        kinds += [malformed, errors.CuerpoDemasiadoGrande, errors.TipoNoSoportado]
     by_status: dict[int, list[type[ServiceError]]] = {}
     for kind in sorted(set(kinds), key=lambda kind: (kind.status, kind.code)):
         by_status.setdefault(kind.status, []).append(kind)

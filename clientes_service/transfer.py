@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from peewee import __exception_wrapper__ as driver_errors  # type: ignore[attr-defined]
-
 from clientes_service import db
 from clientes_service.db import Engine
 
@@ -68,21 +66,18 @@ class _Table:
     def batches(self) -> Iterator[list[Row]]:
         """The source's rows by their key, some at a time, so that memory does not grow with the table."""
         order, last = ", ".join(self.key), ()
-        while rows := self._select(self.source, f"({order}) > ({_marks(self.source, self.key)})" if last else "", last):
+        while rows := self._select(self.source, f"({order}) > ({db.marks(self.key)})" if last else "", last):
             yield rows
             last = self._key_of(rows[-1])
 
     def insert(self, rows: list[Row]) -> None:
-        marks = _marks(self.target, self.columns)
-        statement = f"INSERT INTO {self.name} ({', '.join(self.columns)}) VALUES ({marks})"
-        with driver_errors:  # which peewee turns into its own only where it runs a statement itself
-            self.target.cursor().executemany(statement, rows)
+        db.insert_rows(self.name, self.columns, rows, self.target)
 
     def compare(self) -> None:
         """Raise TransferError unless both sides hold the same rows."""
         if self.count(self.source) != self.count(self.target):
             raise TransferError(f"{self.name} differs in its number of rows")
-        one = f"({_marks(self.target, self.key)})"
+        one = f"({db.marks(self.key)})"
         for rows in self.batches():
             keys = [self._key_of(row) for row in rows]
             same_keys = f"({', '.join(self.key)}) IN (VALUES {', '.join([one] * len(keys))})"
@@ -97,7 +92,7 @@ class _Table:
         where = f"WHERE {condition}" if condition else ""
         order = ", ".join(self.key)
         query = f"SELECT {', '.join(self.columns)} FROM {self.name} {where} ORDER BY {order} LIMIT {BATCH}"
-        return [self._with_booleans(row) for row in engine.execute_sql(query, tuple(values)).fetchall()]
+        return [self._with_booleans(row) for row in db.execute(query, values, engine).fetchall()]
 
     def _with_booleans(self, row: Row) -> Row:
         """SQLite keeps them as 0 and 1, which PostgreSQL does not take for false and true."""
@@ -105,10 +100,6 @@ class _Table:
         for place in self.booleans:
             values[place] = None if values[place] is None else bool(values[place])
         return tuple(values)
-
-
-def _marks(engine: Engine, columns: Sequence[str]) -> str:
-    return ", ".join([engine.param] * len(columns))
 
 
 def _by_dependency(engine: Engine) -> list[str]:

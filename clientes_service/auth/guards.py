@@ -74,12 +74,12 @@ def _external(encoded: str, config: Config) -> Identity:
     return Identity(claims["sub"], service.external_role(claims.get("rol")))
 
 
-def current_autor() -> Autor:
-    """Who makes the changes of this request."""
+def current_autor(origen: Origen = Origen.API) -> Autor:
+    """Who makes the changes of this request, and the way by which they come."""
     identity: Identity = g.identity
     if identity.usuario:
-        return Autor(Origen.API, usuario_id=identity.usuario.id, nombre=identity.usuario.nombre)
-    return Autor(Origen.API, usuario_externo=storable(identity.id))
+        return Autor(origen, usuario_id=identity.usuario.id, nombre=identity.usuario.nombre)
+    return Autor(origen, usuario_externo=storable(identity.id))
 
 
 def check_every_route(app: Flask) -> None:

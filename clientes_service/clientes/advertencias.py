@@ -1,10 +1,13 @@
 """What is worth a second look in a client that is valid all the same."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from clientes_service import errors
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
 from clientes_service.clientes.models import Cliente, TipoCliente
+from clientes_service.config import Config
+from clientes_service.errors import FieldError
 
 MOST_IDS = 100  # a document such as «S/N» may stand on thousands of clients
 
@@ -19,43 +22,79 @@ class Advertencia:
     clientes: list[int] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What this installation is strict about."""
+
+    strict_documents: bool = False
+    unique_document: bool = False
+
+    @classmethod
+    def from_config(cls, config: Config) -> "Rules":
+        """The rules that the settings ask for."""
+        return cls(config.strict_documents, config.unique_document)
+
+
 def warn_about(cliente: Cliente) -> list[Advertencia]:
     """Return the warnings about a client, saved or about to be."""
-    found = (_wrong_check_digit(cliente), _repeated_documento(cliente), _missing_contact(cliente))
-    return [advertencia for advertencia in found if advertencia]
-
-
-def _wrong_check_digit(cliente: Cliente) -> Advertencia | None:
-    if cliente.tipo_documento != TipoDocumento.RUC or documento.has_valid_check_digit(cliente.numero_documento):
-        return None
-    return Advertencia(
-        "RUC_DIGITO_INVALIDO",
-        "numeroDocumento",
-        "El último dígito no corresponde a este RUC. Compárelo con la ficha RUC.",
+    return list_advertencias(
+        TipoCliente(cliente.tipo_cliente),
+        TipoDocumento(cliente.tipo_documento),
+        cliente.numero_documento,
+        cliente.contacto_representante,
+        _others_with_documento(cliente),
     )
 
 
-def _repeated_documento(cliente: Cliente) -> Advertencia | None:
-    same = documento.same_person(TipoDocumento(cliente.tipo_documento), cliente.numero_documento)
-    tipos, claves = {tipo for tipo, _ in same}, [clave for _, clave in same]
+def list_advertencias(
+    tipo_cliente: TipoCliente,
+    tipo_documento: TipoDocumento,
+    numero_documento: str,
+    contacto_representante: str | None,
+    others: list[int] | None,
+) -> list[Advertencia]:
+    """Return the warnings about a client; `others` are the active ones with its document, None where nobody has it."""
+    found = []
+    if tipo_documento is TipoDocumento.RUC and not documento.has_valid_check_digit(numero_documento):
+        found.append(WRONG_CHECK_DIGIT)
+    if others is not None:
+        found.append(replace(REPEATED_DOCUMENTO, clientes=others))
+    if tipo_cliente is TipoCliente.EMPRESA and not contacto_representante:
+        found.append(MISSING_CONTACT)
+    return found
+
+
+def refuse(advertencias: list[Advertencia], rules: Rules) -> None:
+    """Raise what this installation makes of warnings about a document: Validacion or DocumentoDuplicado."""
+    for advertencia in advertencias:
+        if advertencia.codigo == WRONG_CHECK_DIGIT.codigo and rules.strict_documents:
+            raise errors.Validacion(errors=[FieldError(advertencia.campo, advertencia.mensaje)])
+        if advertencia.codigo == REPEATED_DOCUMENTO.codigo and rules.unique_document:
+            raise errors.DocumentoDuplicado(advertencia.clientes or [])
+
+
+def _others_with_documento(cliente: Cliente) -> list[int] | None:
+    tipo = TipoDocumento(cliente.tipo_documento)
+    same = (Cliente.tipo_documento == tipo) & (Cliente.documento_clave == cliente.documento_clave)
+    if tipo in (TipoDocumento.RUC, TipoDocumento.DNI):  # see documento.same_person
+        same |= Cliente.tipo_documento == (TipoDocumento.DNI if tipo is TipoDocumento.RUC else TipoDocumento.RUC)
     query = (
         Cliente.select(Cliente.id)
-        .where(Cliente.documento_clave.in_(claves), Cliente.tipo_documento.in_(tipos), Cliente.vigente)
-        .where(Cliente.id != (cliente.id or 0))
+        .where(Cliente.persona_clave == cliente.persona_clave, same, Cliente.vigente, Cliente.id != (cliente.id or 0))
         .order_by(Cliente.id)
         .limit(MOST_IDS)
     )
-    ids = [other.id for other in query]
-    if not ids:
-        return None
-    return Advertencia(
-        "DOCUMENTO_REPETIDO", "numeroDocumento", "Otro cliente vigente tiene este documento. Vea si es el mismo.", ids
-    )
+    return [other.id for other in query] or None
 
 
-def _missing_contact(cliente: Cliente) -> Advertencia | None:
-    if cliente.tipo_cliente != TipoCliente.EMPRESA or cliente.contacto_representante:
-        return None
-    return Advertencia(
-        "REPRESENTANTE_RECOMENDADO", "contactoRepresentante", "Conviene anotar con quién tratar en la empresa."
-    )
+WRONG_CHECK_DIGIT = Advertencia(
+    "RUC_DIGITO_INVALIDO",
+    "numeroDocumento",
+    "El último dígito no corresponde a este RUC. Compárelo con la ficha RUC.",
+)
+REPEATED_DOCUMENTO = Advertencia(
+    "DOCUMENTO_REPETIDO", "numeroDocumento", "Otro cliente vigente tiene este documento. Vea si es el mismo."
+)
+MISSING_CONTACT = Advertencia(
+    "REPRESENTANTE_RECOMENDADO", "contactoRepresentante", "Conviene anotar con quién tratar en la empresa."
+)

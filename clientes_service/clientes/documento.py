@@ -2,6 +2,7 @@
 
 import unicodedata
 from enum import StrEnum
+from operator import mul
 
 RUC_WEIGHTS = (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)
 OTRO_MAX = 30
@@ -17,6 +18,10 @@ class TipoDocumento(StrEnum):
     OTRO = "OTRO"
 
 
+RUC, DNI = TipoDocumento.RUC, TipoDocumento.DNI
+Documento = tuple[TipoDocumento, str]  # kind and comparison key
+
+
 class DocumentoInvalido(ValueError):
     """The number does not have the format of its kind; the message says in Spanish what it takes."""
 
@@ -26,6 +31,8 @@ def compact(text: str) -> str:
 
     These are the Unicode categories Zs, Pd and Cf (soft hyphen, zero-width space), minus sign and hyphen bullet.
     """
+    if text.isascii() and text.isalnum():
+        return text
     return "".join(c for c in text if unicodedata.category(c) not in ("Zs", "Pd", "Cf") and c not in "\u2212\u2043")
 
 
@@ -57,19 +64,18 @@ def comparison_key(numero: str) -> str:
 
 def has_valid_check_digit(ruc: str) -> bool:
     """Whether an 11-digit RUC ends in its check digit (SUNAT, modulus 11; the result 10 → 0, 11 → 1)."""
-    weighted = sum(int(digit) * weight for digit, weight in zip(ruc, RUC_WEIGHTS, strict=False))
-    return (11 - weighted % 11) % 10 == int(ruc[10])
+    weighted = sum(map(mul, map(int, ruc), RUC_WEIGHTS))
+    return bool((11 - weighted % 11) % 10 == int(ruc[10]))
 
 
-def same_person(tipo: TipoDocumento, numero: str) -> list[tuple[TipoDocumento, str]]:
-    """Every document that identifies whoever holds this one, itself first, as (kind, comparison key).
+def person_key(tipo: TipoDocumento, numero: str) -> str:
+    """A text that all documents of one person or company have in common; others may have it, too: see `same_person`.
 
-    A RUC that begins with 10 belongs to a person and holds the DNI in its digits 3 to 10; so a DNI can stand in ten
-    such numbers, one for each last digit, right or wrong.
+    A RUC that begins with 10 belongs to a person and holds the DNI in its digits 3 to 10.
     """
-    found = [(tipo, comparison_key(numero))]
-    if tipo is TipoDocumento.RUC and numero.startswith("10"):
-        found.append((TipoDocumento.DNI, numero[2:10]))
-    if tipo is TipoDocumento.DNI:
-        found += [(TipoDocumento.RUC, f"10{numero}{digit}") for digit in range(10)]
-    return found
+    return numero[2:10] if tipo is RUC and numero.startswith("10") else comparison_key(numero)
+
+
+def same_person(one: Documento, other: Documento) -> bool:
+    """Whether two documents are the same, or the DNI and the RUC of one person."""
+    return one == other or ({one[0], other[0]} == {RUC, DNI} and person_key(*one) == person_key(*other))

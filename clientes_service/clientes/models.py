@@ -1,12 +1,13 @@
 """The table of clients and the counter that orders every change to it."""
 
 import unicodedata
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
 
 from peewee import AutoField, BigIntegerField, BooleanField, CharField, IntegerField, TextField
 
-from clientes_service.clientes.documento import comparison_key
+from clientes_service.clientes.documento import TipoDocumento, comparison_key, person_key
 from clientes_service.clock import utc_now
 from clientes_service.db import BaseModel
 
@@ -31,7 +32,7 @@ class Contador(BaseModel):
 
 
 class Cliente(BaseModel):
-    """A client. `nombre_orden`, `documento_clave` and `codigo_clave` follow from the fields they are named after."""
+    """A client; what of it follows from other fields is made by `derived_keys`."""
 
     id = AutoField()
     nombre = CharField(150)
@@ -39,7 +40,8 @@ class Cliente(BaseModel):
     tipo_cliente = CharField(10)
     tipo_documento = CharField(10)
     numero_documento = CharField(30)
-    documento_clave = TextField(index=True)
+    documento_clave = TextField()
+    persona_clave = TextField(index=True)
     codigo_cliente = CharField(50)
     codigo_clave = CharField(50, unique=True)
     direccion = CharField(200, null=True)
@@ -47,6 +49,7 @@ class Cliente(BaseModel):
     email = CharField(254, null=True)
     contacto_representante = CharField(150, null=True)
     vigente = BooleanField(default=True)
+    anonimizado = BooleanField(default=False)
     epoca = CharField(8)
     version = BigIntegerField(unique=True)
     fecha_creacion = CharField(24)
@@ -61,22 +64,33 @@ class Cliente(BaseModel):
         """Set the given fields, and with them the keys that follow from them."""
         for name, value in datos.items():
             setattr(self, name, value)
-        self.nombre_orden = spanish_sort_key(self.nombre)
-        self.documento_clave = comparison_key(self.numero_documento)
-        self.codigo_clave = code_key(self.codigo_cliente)
+        for name, value in derived_keys(self.__data__).items():
+            setattr(self, name, value)
         return self
 
     def stamp(self) -> Self:
         """Draw the next version and the time for a change that is about to be saved, in the same transaction."""
-        counter = (
-            Contador.update(valor=Contador.valor + 1)
-            .where(Contador.id == 1)
-            .returning(Contador.epoca, Contador.valor)
-            .execute()[0]
-        )
-        self.epoca, self.version = counter.epoca, counter.valor
+        self.epoca, self.version = draw_versions(1)
         self.fecha_modificacion = utc_now()
         return self
+
+
+def draw_versions(count: int) -> tuple[str, int]:
+    """Return the epoch and the last of the next `count` numbers, which are the caller's; inside a transaction."""
+    drawn = Contador.update(valor=Contador.valor + count).where(Contador.id == 1)
+    counter = drawn.returning(Contador.epoca, Contador.valor).execute()[0]
+    return counter.epoca, counter.valor
+
+
+def derived_keys(datos: Mapping[str, Any]) -> dict[str, str]:
+    """The columns that follow from a client's fields: what clients are sorted and compared by."""
+    numero = datos["numero_documento"]
+    return {
+        "nombre_orden": spanish_sort_key(datos["nombre"]),
+        "documento_clave": comparison_key(numero),
+        "persona_clave": person_key(TipoDocumento(datos["tipo_documento"]), numero),
+        "codigo_clave": code_key(datos["codigo_cliente"]),
+    }
 
 
 def code_key(codigo: str) -> str:
@@ -84,7 +98,21 @@ def code_key(codigo: str) -> str:
     return codigo.lower()
 
 
+class _NoMarks(dict[int, int | None]):
+    """What `str.translate` takes to drop combining marks; learns each character at its first sight."""
+
+    def __missing__(self, code_point: int) -> int | None:
+        kept = None if unicodedata.combining(chr(code_point)) else code_point
+        self[code_point] = kept
+        return kept
+
+
+NO_MARKS = _NoMarks()
+
+
 def spanish_sort_key(nombre: str) -> str:
     """A text whose code points sort as a Spanish reader expects: no case, no accents, ñ after n."""
+    if nombre.isascii():
+        return nombre.casefold()
     marked = unicodedata.normalize("NFC", nombre).casefold().replace("ñ", f"n{AFTER_Z}")
-    return "".join(c for c in unicodedata.normalize("NFKD", marked) if not unicodedata.combining(c))
+    return unicodedata.normalize("NFKD", marked).translate(NO_MARKS)

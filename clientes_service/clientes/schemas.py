@@ -24,10 +24,11 @@ class Telefono(Text):
         hint = "Use dígitos (al menos 6), espacios y + - ( ) . / #"
         super().__init__(30, TELEFONO, hint, metadata={"example": "+51 952 123 456"}, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, str):
-            value = "".join(PLAIN.get(unicodedata.category(c), c) for c in value).replace("\u2212", "-")
-        return super()._deserialize(value, attr, data, **kwargs)
+    def read(self, typed: str) -> str | None:
+        """Return a number as it is stored; raise marshmallow's ValidationError."""
+        if not typed.isascii():
+            typed = "".join(PLAIN.get(unicodedata.category(c), c) for c in typed).replace("\u2212", "-")
+        return super().read(typed)
 
 
 class ClienteCreate(Schema):
@@ -126,13 +127,9 @@ class ClienteList(Schema):
     size = fields.Integer(required=True, metadata={"example": 20})
 
 
-class ClienteQuery(Schema):
-    """What to list, and in which order."""
+class ClienteFilters(Schema):
+    """Which clients, and in which order."""
 
-    page = PlainInteger(0, 2**31 - 1, load_default=0, metadata={"description": "Zero-based"})
-    size = PlainInteger(
-        1, 2**31 - 1, clamp=True, load_default=20, metadata={"description": "Lowered to the service's maximum"}
-    )
     sort = Text(
         40,
         "(?:id|nombre|codigoCliente|fechaCreacion|fechaModificacion)(?:,(?:asc|desc))?",
@@ -146,6 +143,15 @@ class ClienteQuery(Schema):
     codigo_cliente = Text(50, metadata={"description": "Case does not count"})
     vigente = Text(
         5, "true|false|todos", "Use true, false o todos.", load_default="true", metadata={"description": "Active?"}
+    )
+
+
+class ClienteQuery(ClienteFilters):
+    """What to list, and in which order."""
+
+    page = PlainInteger(0, 2**31 - 1, load_default=0, metadata={"description": "Zero-based"})
+    size = PlainInteger(
+        1, 2**31 - 1, clamp=True, load_default=20, metadata={"description": "Lowered to the service's maximum"}
     )
 
 

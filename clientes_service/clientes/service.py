@@ -12,10 +12,10 @@ from peewee import IntegrityError, fn
 
 from clientes_service import errors
 from clientes_service.clientes import documento
-from clientes_service.clientes.advertencias import Advertencia, warn_about
+from clientes_service.clientes.advertencias import Advertencia, Rules, refuse, warn_about
 from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
 from clientes_service.clientes.models import Cliente, code_key
-from clientes_service.db import snapshot, transaction
+from clientes_service.db import transaction
 from clientes_service.errors import FieldError
 from clientes_service.historial import service as historial
 from clientes_service.historial.service import Accion, Autor
@@ -23,24 +23,11 @@ from clientes_service.historial.service import Accion, Autor
 # Whether a version is one that the caller accepts to overwrite; None where the caller did not say.
 Precondition = Callable[[str], bool] | None
 
-SORTABLE: dict[str, Any] = {
-    "id": Cliente.id,
-    "nombre": Cliente.nombre_orden,
-    "codigoCliente": Cliente.codigo_clave,
-    "fechaCreacion": Cliente.fecha_creacion,
-    "fechaModificacion": Cliente.fecha_modificacion,
-}
+OPTIONAL = ("direccion", "telefono", "email", "contacto_representante")
+ANONIMO = {"nombre": "Cliente anonimizado", "tipo_documento": TipoDocumento.OTRO, "numero_documento": "-"}
 DOCUMENTO = ("tipo_documento", "numero_documento")
 FIRST_WIDTH = 4
 LONGEST_NUMBER = 18  # digits that surely fit 64 bits
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What this installation is strict about."""
-
-    strict_documents: bool = False
-    unique_document: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,47 +38,12 @@ class Escrito:
     advertencias: list[Advertencia]
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Conditions of a list; None is no condition. `sort` is a field of the API, then `,asc` or `,desc`."""
-
-    tipo_cliente: str | None = None
-    tipo_documento: str | None = None
-    numero_documento: str | None = None
-    codigo_cliente: str | None = None
-    vigente: bool | None = True
-    sort: str = "id"
-
-
 def get_cliente(id: int) -> Cliente:
     """Return a client, active or not. Raises ClienteNoEncontrado."""
     cliente: Cliente | None = Cliente.get_or_none(Cliente.id == id)
     if cliente is None:
         raise errors.ClienteNoEncontrado
     return cliente
-
-
-def list_clientes(filters: Filters, page: int, size: int) -> tuple[list[Cliente], int]:
-    """Return one page (zero-based) and how many clients there are on all pages, both of one moment."""
-    query = Cliente.select().where(*_conditions(filters))
-    name, _, direction = filters.sort.partition(",")
-    column = SORTABLE[name]
-    order = column.desc() if direction == "desc" else column.asc()
-    with snapshot():
-        total = query.count()
-        rows = list(query.order_by(order, Cliente.id.asc()).paginate(page + 1, size)) if page * size < total else []
-    return rows, total
-
-
-def _conditions(filters: Filters) -> list[Any]:
-    wanted = {
-        Cliente.vigente: filters.vigente,
-        Cliente.tipo_cliente: filters.tipo_cliente,
-        Cliente.tipo_documento: filters.tipo_documento,
-        Cliente.documento_clave: filters.numero_documento and documento.comparison_key(filters.numero_documento),
-        Cliente.codigo_clave: filters.codigo_cliente and code_key(filters.codigo_cliente),
-    }
-    return [column == value for column, value in wanted.items() if value is not None] or [True]
 
 
 def create_cliente(datos: dict[str, Any], rules: Rules, autor: Autor) -> Escrito:
@@ -109,11 +61,11 @@ def create_cliente(datos: dict[str, Any], rules: Rules, autor: Autor) -> Escrito
 def update_cliente(id: int, datos: dict[str, Any], precondition: Precondition, rules: Rules, autor: Autor) -> Escrito:
     """Change the given fields alone. What already holds is no change, and leaves the version as it is.
 
-    Raises ClienteNoEncontrado, VersionObsoleta, CodigoDuplicado, DocumentoDuplicado and Validacion.
+    Raises ClienteNoEncontrado, ClienteAnonimizado, VersionObsoleta, CodigoDuplicado, DocumentoDuplicado and Validacion.
     """
     gives_document = not datos.keys().isdisjoint(DOCUMENTO)
     with _unique_codigo(datos), transaction():
-        cliente = get_cliente(id)
+        cliente = _get_changeable(id)
         if gives_document:
             merged = {name: getattr(cliente, name) for name in DOCUMENTO} | datos
             try:
@@ -147,10 +99,10 @@ def delete_cliente(id: int, precondition: Precondition, autor: Autor) -> None:
 def restore_cliente(id: int, precondition: Precondition, rules: Rules, autor: Autor) -> Escrito:
     """Make a client active again; one that is so already stays as it is.
 
-    Raises ClienteNoEncontrado, VersionObsoleta and DocumentoDuplicado.
+    Raises ClienteNoEncontrado, ClienteAnonimizado, VersionObsoleta and DocumentoDuplicado.
     """
     with transaction():
-        cliente = get_cliente(id)
+        cliente = _get_changeable(id)
         if cliente.vigente:
             return Escrito(cliente, warn_about(cliente))
         _require(precondition, cliente)
@@ -178,6 +130,31 @@ def suggest_codigo(prefijo: str) -> str:
     return prefijo + digits.zfill(len(highest) if highest else FIRST_WIDTH)
 
 
+def anonymize_cliente(id: int, precondition: Precondition, autor: Autor) -> Cliente:
+    """Erase the personal data of a client, also from its history; one that is erased already stays as it is.
+
+    The id and the code stay, for the work orders. What the engine itself still holds goes with `erase_traces`. Raises
+    ClienteNoEncontrado and VersionObsoleta.
+    """
+    with transaction():
+        cliente = get_cliente(id)
+        if not cliente.anonimizado:
+            _require(precondition, cliente)
+            cliente.assign(ANONIMO | dict.fromkeys(OPTIONAL))
+            cliente.vigente, cliente.anonimizado = False, True
+            cliente.stamp().save()
+            historial.erase(cliente.id)
+            historial.record(cliente, Accion.ANONIMIZADO, {}, {}, autor)
+    return cliente
+
+
+def _get_changeable(id: int) -> Cliente:
+    cliente = get_cliente(id)
+    if cliente.anonimizado:
+        raise errors.ClienteAnonimizado
+    return cliente
+
+
 def _with_documento(datos: dict[str, Any], pair: dict[str, Any]) -> dict[str, Any]:
     """The given fields with the number as it is stored, checked against its kind. Raises Validacion."""
     try:
@@ -195,11 +172,7 @@ def _require(precondition: Precondition, current: Cliente) -> None:
 def _check(cliente: Cliente, rules: Rules) -> list[Advertencia]:
     """The warnings about a client whose document is being given, where this installation does not refuse them."""
     advertencias = warn_about(cliente)
-    for advertencia in advertencias:
-        if advertencia.codigo == "RUC_DIGITO_INVALIDO" and rules.strict_documents:
-            raise errors.Validacion(errors=[FieldError(advertencia.campo, advertencia.mensaje)])
-        if advertencia.codigo == "DOCUMENTO_REPETIDO" and rules.unique_document:
-            raise errors.DocumentoDuplicado(advertencia.clientes or [])
+    refuse(advertencias, rules)
     return advertencias
 
 

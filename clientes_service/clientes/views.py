@@ -8,8 +8,10 @@ from flask import Response
 from clientes_service import errors
 from clientes_service.auth.guards import current_autor, requires
 from clientes_service.auth.roles import Permiso
-from clientes_service.clientes import schemas, service
-from clientes_service.clientes.service import Escrito, Filters, Rules
+from clientes_service.clientes import schemas, search, service
+from clientes_service.clientes.advertencias import Rules
+from clientes_service.clientes.search import Filters
+from clientes_service.clientes.service import Escrito
 from clientes_service.http import (
     Blueprint,
     current_config,
@@ -25,7 +27,6 @@ from clientes_service.openapi import ETAG, LOCATION, conditional, raises
 blp = Blueprint("clientes", __name__, url_prefix="/api/clientes", description="The client directory")
 
 CLIENTE = schemas.Cliente()
-VIGENTE = {"true": True, "false": False, "todos": None}
 
 
 @blp.get("")
@@ -38,8 +39,7 @@ def list_clientes(query: dict[str, Any]) -> dict[str, Any]:
     A page of clients, active ones unless `vigente` says otherwise.
     """
     page, size = query.pop("page"), min(query.pop("size"), current_config().page_size_max)
-    filters = Filters(**{**query, "vigente": VIGENTE[query["vigente"]]})
-    rows, total = service.list_clientes(filters, page, size)
+    rows, total = search.list_clientes(Filters.from_query(**query), page, size)
     return {
         "content": rows,
         "total_elements": total,
@@ -59,7 +59,7 @@ def create_cliente(datos: dict[str, Any]) -> Response:
 
     The answer's `advertencias` say what is worth a second look.
     """
-    return _written(service.create_cliente(datos, _rules(), current_autor()), 201)
+    return _written(service.create_cliente(datos, Rules.from_config(current_config()), current_autor()), 201)
 
 
 @blp.get("/<id:id>")
@@ -89,7 +89,7 @@ def update_cliente(datos: dict[str, Any], id: int) -> Response:
 
     Only the given fields change; null clears an optional one. With `If-Match`, only while that version still holds.
     """
-    return _written(service.update_cliente(id, datos, if_match(), _rules(), current_autor()))
+    return _written(service.update_cliente(id, datos, if_match(), Rules.from_config(current_config()), current_autor()))
 
 
 @blp.delete("/<id:id>")
@@ -113,7 +113,7 @@ def delete_cliente(id: int) -> Response:
 @blp.response(200, schemas.ClienteEscrito, headers=ETAG)
 def restore_cliente(id: int) -> Response:
     """Activate a client again"""
-    return _written(service.restore_cliente(id, if_match(), _rules(), current_autor()))
+    return _written(service.restore_cliente(id, if_match(), Rules.from_config(current_config()), current_autor()))
 
 
 @blp.get("/siguiente-codigo")
@@ -149,7 +149,3 @@ def _written(escrito: Escrito, status: int = 200) -> Response:
         etag=escrito.cliente.version_publica,
         location=f"{blp.url_prefix}/{escrito.cliente.id}" if status == 201 else None,
     )
-
-
-def _rules() -> Rules:
-    return Rules(current_config().strict_documents, current_config().unique_document)

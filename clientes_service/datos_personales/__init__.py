@@ -1,1 +1,4 @@
-"""What Ley 29733 gives the person behind a client: to see everything that is held (its article 19, access)."""
+"""What Ley 29733 gives the person behind a client.
+
+To see everything that is held (its article 19, access), and to have it erased (article 20, cancellation).
+"""

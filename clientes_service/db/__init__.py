@@ -3,11 +3,13 @@
 No other room opens a transaction, and none but sqlite.py and postgres.py knows which engine it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from peewee import DatabaseProxy, Model, PeeweeException
+from peewee import __exception_wrapper__ as driver_errors  # type: ignore[attr-defined]
 from playhouse.migrations import Runner
 
 from clientes_service.db.postgres import Postgres
@@ -63,6 +65,28 @@ def transaction() -> AbstractContextManager[None]:
 def snapshot() -> AbstractContextManager[None]:
     """Let several reads see one state of the database, and never wait for a writer."""
     return engine().reading()
+
+
+def execute(sql: str, params: Collection[Any] = (), chosen: Engine | None = None) -> Any:
+    """Run a statement in which ? stands for each parameter, and return its cursor."""
+    chosen = chosen or engine()
+    return chosen.execute_sql(sql.replace("?", chosen.param), tuple(params))
+
+
+def insert_rows(
+    table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], chosen: Engine | None = None
+) -> None:
+    """Insert many rows at once, inside a transaction that is open."""
+    chosen = chosen or engine()
+    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)})"  # noqa: S608
+    statement = statement.replace("?", chosen.param)
+    with driver_errors:  # which peewee turns into its own only where it runs a statement itself
+        chosen.cursor().executemany(statement, rows)
+
+
+def marks(values: Sized) -> str:
+    """As many ? as there are values, for `execute`."""
+    return ", ".join("?" * len(values))
 
 
 def is_unavailable(error: PeeweeException) -> bool:

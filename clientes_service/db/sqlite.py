@@ -17,7 +17,8 @@ BUSY_PAUSE = 0.001
 
 # FULL, because NORMAL may lose at power loss a commit that a phone has already seen. The busy handler is set before
 # these, so that switching to WAL waits for another process that does the same.
-PRAGMAS = (("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1), ("cache_size", -16_000))
+PRAGMAS = (("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1), ("cache_size", -16_000),
+           ("temp.journal_mode", "memory"), ("secure_delete", 1))  # fmt: skip
 
 # What the machine, not the request, is at fault for: busy, full, read-only or away.
 UNAVAILABLE = (
@@ -81,6 +82,15 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.file.touch()
             yield
+
+    def erase_traces(self) -> None:
+        """Drop from the write-ahead log, too, what was deleted; in the file it is overwritten at once (secure_delete).
+
+        Raises DatabaseBusy where a reader of an older state is in the way for BUSY_SECONDS.
+        """
+        busy, _, _ = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise DatabaseBusy("a reader keeps the write-ahead log from being emptied")
 
     def exists(self) -> bool:
         """Whether there is a database to ask."""

@@ -1,13 +1,14 @@
 """The lines, how one is written, and how they are read. Refuses to open a transaction: a line belongs to its change."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+import orjson
 from peewee import BigIntegerField, CharField, TextField
 
+from clientes_service import db
 from clientes_service.db import BaseModel
 from clientes_service.fields import camelcase
 
@@ -21,12 +22,14 @@ class Accion(StrEnum):
     ACTUALIZADO = "ACTUALIZADO"
     ELIMINADO = "ELIMINADO"
     RESTAURADO = "RESTAURADO"
+    ANONIMIZADO = "ANONIMIZADO"
 
 
 class Origen(StrEnum):
     """The way by which a change came."""
 
     API = "api"
+    IMPORTACION = "importacion"
     CLI = "cli"
 
 
@@ -71,7 +74,7 @@ class Linea(BaseModel):
     @property
     def diferencias(self) -> dict[str, dict[str, Any]]:
         """Each changed field before and after."""
-        parsed: dict[str, dict[str, Any]] = json.loads(self.cambios)
+        parsed: dict[str, dict[str, Any]] = orjson.loads(self.cambios)
         return parsed
 
 
@@ -80,11 +83,6 @@ def record(cliente: Any, accion: Accion, before: Mapping[str, Any], after: Mappi
 
     `before` and `after` hold fields by their Python names; what is equal in both is no change and is left out.
     """
-    cambios = {
-        camelcase(name): {"antes": before.get(name), "despues": value}
-        for name, value in after.items()
-        if before.get(name) != value
-    }
     Linea.insert(
         version=cliente.version,
         epoca=cliente.epoca,
@@ -95,8 +93,43 @@ def record(cliente: Any, accion: Accion, before: Mapping[str, Any], after: Mappi
         usuario_nombre=autor.nombre,
         origen=autor.origen,
         fecha=cliente.fecha_modificacion,
-        cambios=json.dumps(cambios, ensure_ascii=False),
+        cambios=describe(before, after),
     ).execute()
+
+
+def record_all(changes: str, params: Sequence[Any], autor: Autor) -> None:
+    """Write the lines of many changes at once; called inside their transaction.
+
+    `changes` is a query of their version, epoch, client, action, time and description, as `describe` gives it.
+    """
+    columns = "version, epoca, cliente_id, accion, fecha, cambios"
+    author = {
+        "usuario_id": autor.usuario_id,
+        "usuario_externo": autor.usuario_externo,
+        "usuario_nombre": autor.nombre,
+        "origen": autor.origen,
+    }
+    given = {name: value for name, value in author.items() if value is not None}
+    db.execute(
+        f"INSERT INTO historial ({columns}, {', '.join(given)}) "  # noqa: S608 - names of columns alone
+        f"SELECT {columns}, {db.marks(given)} FROM ({changes}) AS changes",
+        [*given.values(), *params],
+    )
+
+
+def describe(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """The fields that differ, by the API's names, with both values, as JSON."""
+    differences = {
+        camelcase(name): {"antes": before.get(name), "despues": value}
+        for name, value in after.items()
+        if before.get(name) != value
+    }
+    return orjson.dumps(differences).decode()
+
+
+def erase(cliente_id: int) -> None:
+    """Leave of a client's lines who did what and when, without the values; inside the transaction that erases it."""
+    Linea.update(cambios="{}").where(Linea.cliente_id == cliente_id).execute()
 
 
 def list_every_linea(cliente_id: int) -> list[Linea]:

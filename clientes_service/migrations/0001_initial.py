@@ -34,6 +34,7 @@ STATEMENTS = (
         tipo_documento VARCHAR(10) NOT NULL,
         numero_documento VARCHAR(30) NOT NULL,
         documento_clave TEXT {sorted} NOT NULL,
+        persona_clave TEXT {sorted} NOT NULL,
         codigo_cliente VARCHAR(50) NOT NULL,
         codigo_clave VARCHAR(50) {sorted} NOT NULL,
         direccion VARCHAR(200),
@@ -49,7 +50,7 @@ STATEMENTS = (
     """,
     "CREATE UNIQUE INDEX cliente_codigo_clave ON cliente (codigo_clave)",
     "CREATE UNIQUE INDEX cliente_version ON cliente (version)",
-    "CREATE INDEX cliente_documento_clave ON cliente (documento_clave)",
+    "CREATE INDEX cliente_persona_clave ON cliente (persona_clave)",
     "CREATE INDEX cliente_vigente ON cliente (vigente, id)",
     """
     CREATE TABLE usuario (

@@ -11,6 +11,7 @@ from clientes_service.clientes.documento import (
     comparison_key,
     has_valid_check_digit,
     normalize,
+    person_key,
     same_person,
 )
 
@@ -84,6 +85,12 @@ def test_a_comparison_key_is_never_empty_and_is_its_own_key(numero: str) -> None
 
 
 def test_a_person_ruc_and_its_dni_are_the_same_person_both_ways() -> None:
-    assert (TipoDocumento.DNI, "40123456") in same_person(TipoDocumento.RUC, "10401234567")
-    assert (TipoDocumento.RUC, "10401234567") in same_person(TipoDocumento.DNI, "40123456")
-    assert same_person(TipoDocumento.RUC, "20401234567") == [(TipoDocumento.RUC, "20401234567")]
+    dni, ruc = (TipoDocumento.DNI, "40123456"), (TipoDocumento.RUC, "10401234567")
+    assert same_person(dni, ruc)
+    assert same_person(ruc, dni)
+    assert same_person(ruc, ruc)
+    assert person_key(*dni) == person_key(*ruc)
+    for other in [(TipoDocumento.RUC, "20401234567"), (TipoDocumento.RUC, "10401234560"), (TipoDocumento.OTRO, dni[1])]:
+        assert not same_person(ruc, other)
+        assert not same_person(other, ruc)
+    assert not same_person(dni, (TipoDocumento.OTRO, dni[1]))

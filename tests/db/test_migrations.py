@@ -154,7 +154,7 @@ def test_the_migrated_table_has_the_columns_of_the_model(empty: str, model: Any)
     [
         ("cliente", ("codigo_clave",), True),
         ("cliente", ("version",), True),
-        ("cliente", ("documento_clave",), False),
+        ("cliente", ("persona_clave",), False),
         ("cliente", ("vigente", "id"), False),
         ("usuario", ("dni",), True),
         ("sesion", ("usuario_id",), False),

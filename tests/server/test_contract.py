@@ -17,9 +17,10 @@ from tests.server.wire import sign_in
 
 SEED = "20261124"
 
-# Of schemathesis's checks one is left out: that what the schema allows is accepted. Rules between two fields (a number
-# and its kind), stale versions and the password that is one's DNI cannot be said in a schema.
-CHECKS = ["--checks", "all", "--exclude-checks", "positive_data_acceptance"]
+# Two of schemathesis's checks are left out. That what the schema allows is accepted: rules between two fields (a number
+# and its kind), stale versions and the password that is one's DNI cannot be said in a schema. That what was deleted is
+# gone: a client that was deactivated can still be read.
+CHECKS = ["--checks", "all", "--exclude-checks", "positive_data_acceptance,use_after_free"]
 
 
 def fuzz(server: Server, folder: Path, token: str, examples: str, *words: str) -> str:

@@ -1,0 +1,69 @@
+"""Clients as CSV, XLSX or NDJSON: a stream of bytes that begins at once and holds no more than some rows in memory."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from itertools import chain
+from typing import Any
+
+import orjson
+
+from clientes_service.clientes.schemas import Cliente
+from clientes_service.clientes.search import Filters, iterate_clientes
+from clientes_service.files.columns import guard_cell
+from clientes_service.files.xlsx_stream import write_xlsx
+
+CLIENTE = Cliente()
+HEADINGS = [str(field.data_key) for field in CLIENTE.fields.values()]
+
+
+class Formato(StrEnum):
+    """What a file of clients can be; the value is also its usual extension."""
+
+    CSV = "csv"
+    XLSX = "xlsx"
+    NDJSON = "ndjson"
+
+
+MEDIA_TYPES = {
+    Formato.CSV: "text/csv; charset=utf-8",
+    Formato.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    Formato.NDJSON: "application/x-ndjson",
+}
+
+
+def export_clientes(filters: Filters, formato: Formato) -> Iterator[bytes]:
+    """Yield a file of these clients, with the API's field names."""
+    found = iterate_clientes(filters)
+    first = next(found, [])  # read before the stream begins, so that an error can still be answered as one
+    pages = (CLIENTE.dump(rows, many=True) for rows in chain([first], found))
+    if formato is Formato.NDJSON:
+        return (b"".join(orjson.dumps(cliente) + b"\n" for cliente in page) for page in pages)
+    is_csv = formato is Formato.CSV
+    cells = ([[_cell(value, is_csv) for value in cliente.values()] for cliente in page] for page in pages)
+    return _write_csv(cells) if is_csv else write_xlsx(HEADINGS, cells)
+
+
+def _cell(value: Any, runs_formulas: bool) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case str():
+            return guard_cell(value, runs_formulas)
+    return str(value)
+
+
+def _write_csv(pages: Iterable[list[list[str]]]) -> Iterator[bytes]:
+    """CSV (RFC 4180) in UTF-8 with a byte order mark, by which Excel knows the encoding."""
+    yield b"\xef\xbb\xbf" + _csv_lines([HEADINGS])
+    for rows in pages:
+        yield _csv_lines(rows)
+
+
+def _csv_lines(rows: list[list[str]]) -> bytes:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue().encode()

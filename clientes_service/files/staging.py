@@ -1,0 +1,147 @@
+"""The rows of a file between reading and writing: a temporary table of this connection, on either engine.
+
+Everything that takes time is done before the write lock is taken; what is left under it are a few statements over this
+table. So memory does not grow with the file, and other writers wait for a second at most.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from peewee import IntegrityError
+
+from clientes_service import db, errors
+from clientes_service.clientes.documento import Documento, TipoDocumento
+from clientes_service.clientes.models import draw_versions
+from clientes_service.clientes.schemas import ClienteCreate
+from clientes_service.clock import utc_now
+from clientes_service.db import snapshot, transaction
+from clientes_service.historial import service as historial
+from clientes_service.historial.service import Autor
+
+# What a client is made of, as far as a file can say.
+IMAGE = (*ClienteCreate().fields, "nombre_orden", "documento_clave", "persona_clave", "codigo_clave")
+COLUMNS = ("fila", "orden", "cliente_id", "version", "accion", "cambios", *IMAGE)
+MOST_CHANGES = 1000  # by others, that are worth comparing one by one
+
+# The types and collations are those of the tables.
+CREATE = f"""
+    CREATE TEMPORARY TABLE importacion AS
+    SELECT c.version AS fila, c.version AS orden, c.id AS cliente_id, c.version, h.accion, h.cambios,
+        {", ".join(f"c.{name}" for name in IMAGE)}
+    FROM cliente c, historial h WHERE 1 = 0
+"""  # noqa: S608 - names of columns alone
+INDEXES = ("codigo_clave", "persona_clave")
+
+# orden is the place of a change among all of the file, from 1; null where a row changes nothing.
+INSERT = f"""
+    INSERT INTO cliente ({", ".join(IMAGE)}, vigente, epoca, version, fecha_creacion, fecha_modificacion)
+    SELECT {", ".join(IMAGE)}, TRUE, ?, ? + orden, ?, ?
+    FROM importacion WHERE orden > 0 AND cliente_id IS NULL
+"""  # noqa: S608
+UPDATE = f"""
+    UPDATE cliente SET {", ".join(f"{name} = i.{name}" for name in IMAGE)},
+        epoca = ?, version = ? + i.orden, fecha_modificacion = ?
+    FROM importacion i WHERE i.orden > 0 AND i.cliente_id = cliente.id
+"""  # noqa: S608
+LINES = """
+    SELECT c.version, c.epoca, c.id AS cliente_id, i.accion, c.fecha_modificacion AS fecha, i.cambios
+    FROM importacion i JOIN cliente c ON c.version = ? + i.orden WHERE i.orden > 0
+"""
+STALE = """
+    SELECT 1 FROM importacion i LEFT JOIN cliente c ON c.id = i.cliente_id
+    WHERE i.orden > 0 AND i.cliente_id IS NOT NULL AND (c.version IS NULL OR c.version <> i.version) LIMIT 1
+"""
+CHANGED = "SELECT persona_clave FROM cliente WHERE version > ? AND vigente LIMIT ?"
+
+
+class PlanObsoleto(Exception):
+    """Others wrote meanwhile what this plan was made on: nothing was written, and it must be made again."""
+
+
+class Staging:
+    """The temporary table, and what the database was when it was begun."""
+
+    def __init__(self) -> None:
+        self._connection = db.engine().connection()
+        db.execute("DROP TABLE IF EXISTS importacion")
+        db.execute(CREATE)
+        for name in INDEXES:
+            db.execute(f"CREATE INDEX importacion_{name} ON importacion ({name})")
+        self._begun_at = _last_change()
+        self._creates = self._updates = 0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """See one state of the database, and add to this table. Raises NoDisponible if the connection was lost."""
+        with snapshot():
+            self._check_connection()
+            yield
+
+    def add(self, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows of COLUMNS."""
+        db.insert_rows("importacion", COLUMNS, rows)
+
+    def find_codes(self, claves: Collection[str]) -> dict[str, int]:
+        """Of these codes, those that the file had already, with the row of each."""
+        sql = f"SELECT codigo_clave, fila FROM importacion WHERE codigo_clave IN ({db.marks(claves)})"  # noqa: S608
+        return dict(db.execute(sql, claves).fetchall()) if claves else {}
+
+    def find_documents(self, personas: Collection[str]) -> dict[str, list[Documento]]:
+        """The documents that the file gave already to clients that it writes, by these keys of persons."""
+        sql = f"""
+            SELECT DISTINCT persona_clave, tipo_documento, documento_clave FROM importacion
+            WHERE orden > 0 AND persona_clave IN ({db.marks(personas)})
+        """  # noqa: S608
+        found: dict[str, list[Documento]] = defaultdict(list)
+        for persona, tipo, clave in db.execute(sql, personas).fetchall() if personas else ():
+            found[persona].append((TipoDocumento(tipo), clave))
+        return found
+
+    def write(self, creates: int, updates: int, autor: Autor) -> None:
+        """Write every planned change with its line of history, or raise PlanObsoleto and write nothing."""
+        db.execute("ANALYZE importacion")
+        try:
+            with transaction():
+                self._check_connection()
+                self._check_plan(updates)
+                epoca, last = draw_versions(creates + updates)
+                base, now = last - creates - updates, utc_now()
+                if creates:
+                    db.execute(INSERT, (epoca, base, now, now))
+                if updates:
+                    db.execute(UPDATE, (epoca, base, now))
+                historial.record_all(LINES, (base,), autor)
+        except IntegrityError as error:  # a code that was free
+            raise PlanObsoleto from error
+
+    def _check_plan(self, updates: int) -> None:
+        """Raise PlanObsoleto if what others changed since touches what the plan was made on."""
+        if _last_change() == self._begun_at:
+            return
+        if updates and db.execute(STALE).fetchone():
+            raise PlanObsoleto
+        changed = db.execute(CHANGED, (self._begun_at, MOST_CHANGES + 1)).fetchall()
+        if len(changed) > MOST_CHANGES or self.find_documents({persona for (persona,) in changed}):
+            raise PlanObsoleto
+
+    def _check_connection(self) -> None:
+        if db.engine().connection() is not self._connection:  # and the table has gone with it
+            raise errors.NoDisponible
+
+
+@contextmanager
+def open_staging() -> Iterator[Staging]:
+    """Make the table, and drop it at the end."""
+    staging = Staging()
+    try:
+        yield staging
+    finally:
+        if db.engine().connection() is staging._connection:
+            db.execute("DROP TABLE IF EXISTS importacion")
+
+
+def _last_change() -> int:
+    [number] = db.execute("SELECT valor FROM contador").fetchone()
+    return int(number)
