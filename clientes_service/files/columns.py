@@ -83,7 +83,11 @@ class Fila:
 
 
 class Columns:
-    """The columns of one sheet by its headings: `ignored` mean nothing here, `missing` are required ones by the API."""
+    """The columns of one sheet by its headings.
+
+    `ignored` are those that mean nothing here, `missing` those that a new client needs, by the API's names; `required`
+    are the fields that each row of a new client must fill.
+    """
 
     def __init__(self, headings: Cells) -> None:
         self.width = len(headings)
@@ -108,6 +112,8 @@ class Columns:
             elif word:
                 self.ignored.append(str(headings[place]).strip())
         self._readers = [(name, place, READERS[name]) for name, place in self._plain.items()]
+        kind_is_implied = "tipo_documento" not in self._plain and any(kind for _, kind in self._documento)
+        self.required = [name for name in REQUIRED if not (kind_is_implied and name == "tipo_documento")]
         self.missing = [camelcase(name) for name in REQUIRED if name not in given]
 
     def read(self, numero: int, cells: Cells) -> Fila | None:
@@ -145,13 +151,11 @@ class Columns:
         if kind and fila.datos.setdefault("tipo_documento", kind) != kind:
             raise CellInvalido(f"La columna es de {kind}, pero la fila dice {fila.datos['tipo_documento']}.")
         tipo = fila.datos.get("tipo_documento")
-        repaired = text if tipo in (None, TipoDocumento.OTRO) else _repaired(tipo, text)
+        repaired, repair = (text, None) if tipo in (None, TipoDocumento.OTRO) else _repaired(tipo, text)
         numero = READERS["numero_documento"](repaired)
         fila.datos["numero_documento"] = documento.normalize(tipo, numero) if tipo else numero
-        if len(repaired) > len(text):
-            fila.advertencias.append(("numeroDocumento", *ZEROS))
-        elif repaired != text or not isinstance(cells[place], str):
-            fila.advertencias.append(("numeroDocumento", *CONVERTED))
+        if repair or not isinstance(cells[place], str):
+            fila.advertencias.append(("numeroDocumento", *(repair or CONVERTED)))
 
 
 def find_headings(rows: Rows) -> tuple[Columns, Iterator[tuple[int, Cells]]]:
@@ -212,15 +216,18 @@ def _word(heading: Any) -> str:
     return "".join(c for c in decomposed if c.isalnum())
 
 
-def _repaired(tipo: TipoDocumento, text: str) -> str:
-    """A number without what a spreadsheet did to it: `.0`, an exponent, lost zeros of a DNI. Raises CellInvalido."""
+def _repaired(tipo: TipoDocumento, text: str) -> tuple[str, tuple[str, str] | None]:
+    """A number without what a spreadsheet did to it (`.0`, an exponent, lost zeros of a DNI), and the warning of that.
+
+    Raises CellInvalido.
+    """
     if text.isdecimal() and len(text) >= 8:
-        return text
+        return text, None
     bare = text if tipo is TipoDocumento.CE and not text.endswith(".0") else _whole(text)
     digits = documento.compact(bare)
     if tipo is TipoDocumento.DNI and DNI_SHORTEST <= len(digits) < 8 and digits.isdecimal():
-        return digits.zfill(8)
-    return bare
+        return digits.zfill(8), ZEROS
+    return bare, CONVERTED if bare != text else None
 
 
 def _whole(text: str) -> str:

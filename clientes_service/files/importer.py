@@ -52,8 +52,9 @@ def import_file(
 def _plan(sheet: Sheet, modo: Modo, rules: Rules, staging: Staging, progress: Callable[[float], None]) -> Informe:
     columns, rows = find_headings(sheet.rows())
     _require_columns(columns, modo)
-    informe = Informe(columnas_ignoradas=columns.ignored)
-    planner = Planner(modo, rules, staging, informe)
+    planner = Planner(modo, columns.required, rules, staging)
+    informe = planner.informe
+    informe.columnas_ignoradas = columns.ignored
     filled = (fila for numero, cells in rows if (fila := columns.read(numero, cells)))
     while chunk := list(islice(filled, CHUNK)):
         planner.add(chunk)

@@ -75,8 +75,10 @@ class _Draft:
 class Planner:
     """Plans rows some at a time, in order, into a staging table and a report."""
 
-    def __init__(self, modo: Modo, rules: Rules, staging: Staging, informe: Informe) -> None:
-        self.modo, self.rules, self.staging, self.informe = modo, rules, staging, informe
+    def __init__(self, modo: Modo, required: Sequence[str], rules: Rules, staging: Staging) -> None:
+        """Begin; `required` are the fields that the row of a new client must fill."""
+        self.modo, self.required, self.rules, self.staging = modo, required, rules, staging
+        self.informe = Informe()
 
     def add(self, filas: Sequence[Fila]) -> None:
         """Plan these rows, which follow those before."""
@@ -107,7 +109,7 @@ class Planner:
         if fila.datos.keys() >= NEEDED and self.modo is not Modo.ACTUALIZAR:
             return
         known = {campo for campo, _ in fila.errores}
-        needed = REQUIRED if not known or self.modo is Modo.CREAR else ()
+        needed = self.required if not known or self.modo is Modo.CREAR else ()
         if "codigo_cliente" not in fila.datos and "numero_documento" not in fila.datos and not known:
             fila.errores.append(("codigoCliente", NO_CLIENTE))
         elif self.modo is Modo.ACTUALIZAR and "codigo_cliente" in fila.datos and not known:
