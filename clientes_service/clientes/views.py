@@ -128,9 +128,9 @@ def suggest_codigo(query: dict[str, Any]) -> dict[str, str]:
     return {"codigo_cliente": service.suggest_codigo(query["prefijo"])}
 
 
-@blp.errorhandler(errors.VersionObsoleta)
+@blp.app_errorhandler(errors.VersionObsoleta)
 def version_obsoleta(error: errors.VersionObsoleta) -> Response:
-    """Show the caller the client as it stands, under `actual`."""
+    """Show the caller the client as it stands, under `actual`; whichever feature refused to overwrite it."""
     error.extra["actual"] = CLIENTE.dump(error.current)
     response = problem_response(error)
     response.set_etag(error.current.version_publica)

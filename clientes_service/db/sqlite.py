@@ -57,11 +57,15 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         IMMEDIATE, because a deferred transaction that reads and then writes is refused at once when another one wrote
         in between.
         """
+        with self._alone_in_process(), self.transaction("IMMEDIATE"):
+            yield
+
+    @contextmanager
+    def _alone_in_process(self) -> Iterator[None]:
         if not self._writer.acquire(timeout=BUSY_SECONDS):
             raise DatabaseBusy("the write lock of this process is taken")
         try:
-            with self.transaction("IMMEDIATE"):
-                yield
+            yield
         finally:
             self._writer.release()
 
@@ -84,11 +88,14 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
             yield
 
     def erase_traces(self) -> None:
-        """Drop from the write-ahead log, too, what was deleted; in the file it is overwritten at once (secure_delete).
+        """Leave in the file and its log nothing of what was deleted or overwritten.
 
-        Raises DatabaseBusy where a reader of an older state is in the way for BUSY_SECONDS.
+        secure_delete alone does not do: moving rows between pages leaves copies in the gaps of pages, which VACUUM
+        rebuilds. Raises DatabaseBusy where a reader of an older state is in the way for BUSY_SECONDS.
         """
-        busy, _, _ = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        with self._alone_in_process():
+            self.execute_sql("VACUUM")
+            busy, _, _ = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise DatabaseBusy("a reader keeps the write-ahead log from being emptied")
 

@@ -207,7 +207,7 @@ def guard_cell(text: str, runs_formulas: bool) -> str:
 
     With `runs_formulas`, as in CSV, also so that no spreadsheet takes it for a formula (CWE-1236).
     """
-    would_run = runs_formulas and text[:1] in FORMULA
+    would_run = runs_formulas and text.startswith(tuple(FORMULA))
     return f"'{text}" if would_run or read_cell(text) != text else text
 
 

@@ -22,7 +22,7 @@ from clientes_service.files import xlsx_process
 
 BLOCK = 1 << 20
 MAX_LINE = 100_000  # characters of a line of CSV, and so the most that is held of a file without line breaks
-MAX_ROWS = 2**20  # of a spreadsheet, blank ones too, where rows are limited at all
+MAX_LINES = 2**20  # as many as a spreadsheet has rows; where rows are limited at all
 HEADINGS_WITHIN = 10  # rows: a title may stand above the headings
 DELIMITERS = ",;\t"
 XLSX, XLS, UTF16 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -68,15 +68,15 @@ class Sheet:
             return
         if not head.startswith(UTF16) and head.translate(None, BINARY) != head:
             raise errors.ImportacionRechazada("El archivo no es CSV ni XLSX. Guárdelo en uno de esos formatos.")
-        self._encoding = _encoding(path, head)
+        self._encoding, lines = _inspect_text(path, head)
+        if limits.rows and lines > MAX_LINES:
+            raise errors.CuerpoDemasiadoGrande(TOO_BIG)
         self._delimiter = max(DELIMITERS, key=lambda delimiter: self._count_headings(delimiter, is_heading))
         if limits.rows:
             with closing(self._csv_rows(self._delimiter)) as rows:
-                filled = 0
-                for number, cells in rows:
-                    filled += any(cells)
-                    if filled > limits.rows + HEADINGS_WITHIN or number > MAX_ROWS:
-                        raise errors.CuerpoDemasiadoGrande(TOO_BIG)
+                filled = (cells for _, cells in rows if any(cells))
+                if next(islice(filled, limits.rows + HEADINGS_WITHIN, None), None):
+                    raise errors.CuerpoDemasiadoGrande(TOO_BIG)
 
     def rows(self) -> Rows:
         """The rows from the first; wholly blank ones may be left out."""
@@ -134,16 +134,21 @@ def _lines(text: io.TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _encoding(path: Path, head: bytes) -> str:
-    """UTF-16 by its mark, UTF-8 if all of it is, else the Latin-1 that Windows writes (cp1252)."""
-    if head.startswith(UTF16):
-        return "utf-16"
+def _inspect_text(path: Path, head: bytes) -> tuple[str, int]:
+    """The encoding, and how many lines there are.
+
+    UTF-16 by its mark, UTF-8 if all of it is, else the Latin-1 that Windows writes (cp1252).
+    """
+    encoding, lines = "utf-16" if head.startswith(UTF16) else "utf-8-sig", 0
     decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        with path.open("rb") as file:
-            for block in iter(partial(file.read, BLOCK), b""):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8-sig"
+    with path.open("rb") as file:
+        for block in iter(partial(file.read, BLOCK), b""):
+            lines += max(block.count(b"\n"), block.count(b"\r"))
+            if encoding == "utf-8-sig":
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    encoding = "cp1252"
+    if encoding == "utf-8-sig" and decoder.getstate()[0]:  # cut within a character
+        encoding = "cp1252"
+    return encoding, lines

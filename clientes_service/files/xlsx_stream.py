@@ -15,9 +15,8 @@ from xlsxwriter.utility import xl_col_to_name
 SHEET = "xl/worksheets/sheet1.xml"
 END = b"</sheetData>"
 WIDTH = 22  # characters of a column
-# What readers take for an escaped character (ECMA-376, part 1, 22.9.2.19), and what XML 1.0 does not allow.
-LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
-NO_XML = {0xFFFE: "_xFFFE_", 0xFFFF: "_xFFFF_"}
+LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")  # to readers, a character (ECMA-376, part 1, 22.9.2.19)
+NO_XML = dict.fromkeys((0xFFFE, 0xFFFF), "\ufffd")  # no characters of any script, and not allowed in XML 1.0
 
 
 class _Sink:

@@ -1,0 +1,280 @@
+"""Files against the running service: hostile ones, one worker's memory, others who write meanwhile, and kill -9."""
+
+import io
+import itertools
+import os
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clientes_service import config as settings
+from clientes_service import db
+from clientes_service.clientes.models import Cliente, Contador
+from clientes_service.historial.service import Linea
+from tests.conftest import EMPRESA, PASSWORD
+from tests.files.conftest import as_csv, as_form, as_xlsx, row
+from tests.server.conftest import ADMIN_DNI, BIN, ROOT, Server
+from tests.server.wire import connected, sign_in
+
+MEGABYTE = 1 << 20
+SHEET = "xl/worksheets/sheet1.xml"
+HEAD = b'<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+TAIL = b"</sheetData></worksheet>"
+CELL = '<c r="%s" t="inlineStr"><is><t>%s</t></is></c>'
+ENTITIES = b'<!ENTITY a0 "lol">' + b"".join(b'<!ENTITY a%d "%s">' % (i, b"&a%d;" % (i - 1) * 10) for i in range(1, 10))
+
+
+def column(number: int) -> str:
+    """A, B, …, Z, AA, …"""
+    letters = ""
+    while number:
+        number, place = divmod(number - 1, 26)
+        letters = chr(65 + place) + letters
+    return letters
+
+
+def workbook(sheet: Iterable[bytes], more: dict[str, Iterable[bytes]] | None = None) -> bytes:
+    """A workbook whose first sheet is this XML, whatever it is."""
+    file = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(as_xlsx([["nombre"]]))) as good,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as bad,
+    ):
+        members: dict[str, Iterable[bytes]] = {name: [good.read(name)] for name in good.namelist()}
+        for name, blocks in {**members, SHEET: sheet, **(more or {})}.items():
+            with bad.open(name, "w") as member:
+                for block in blocks:
+                    member.write(block)
+    return file.getvalue()
+
+
+def lying(content: bytes) -> bytes:
+    """The same archive, whose directory says that the sheet is small."""
+    changed, place = bytearray(content), -1
+    while (place := changed.find(b"PK\x01\x02", place + 1)) >= 0:
+        length = int.from_bytes(changed[place + 28 : place + 30], "little")
+        if changed[place + 46 : place + 46 + length] == SHEET.encode():
+            changed[place + 24 : place + 28] = (1000).to_bytes(4, "little")
+    return bytes(changed)
+
+
+def cells(*references: str) -> Iterable[bytes]:
+    return [
+        HEAD,
+        *((f'<row r="{r.lstrip("ABCDEFX")}">' + CELL % (r, "x") + "</row>").encode() for r in references),
+        TAIL,
+    ]
+
+
+def bomb(megabytes: int) -> bytes:
+    return workbook(itertools.chain([HEAD], itertools.repeat(b"0" * MEGABYTE, megabytes)))
+
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "zip bomb": lambda: bomb(520),
+    "zip bomb under the limit": lambda: bomb(100),
+    "zip bomb that lies": lambda: lying(bomb(60)),
+    "shared strings": lambda: workbook(
+        cells("A1"), {"xl/sharedStrings.xml": itertools.repeat(b"<si><t>a</t></si>" * 65536, 100)}
+    ),
+    "rows without end": lambda: workbook(
+        itertools.chain([HEAD], itertools.repeat(b"<row><c><v>1</v></c></row>" * 10_000, 500), [TAIL])
+    ),
+    "entities": lambda: workbook(
+        [b'<?xml version="1.0"?><!DOCTYPE x [' + ENTITIES + b"]>", HEAD[21:], (CELL % ("A1", "&a9;")).encode(), TAIL]
+    ),
+    "external entity": lambda: workbook(
+        [b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>', HEAD[21:],
+         (CELL % ("A1", "&e;")).encode(), TAIL]
+    ),
+    "a million columns": lambda: workbook(
+        [HEAD, b'<row r="1">', *((CELL % (f"{column(n)}1", "c")).encode() for n in range(1, 10**6)), b"</row>" + TAIL]
+    ),
+    "far corners": lambda: workbook(cells("A1", "XFD1048576")),
+    "a row beyond the last": lambda: workbook(cells("A1", "A4294967295")),
+    "many members": lambda: workbook(cells("A1"), {f"x/{number}": [b""] for number in range(20_000)}),
+    "cut": lambda: workbook([HEAD, b'<row r="1"><c r="A1" t="inlineStr"><is><t>codigo']),
+    "truncated": lambda: as_xlsx([["nombre"]])[:2000],
+    "noise in a zip's clothes": lambda: b"PK\x03\x04" + os.urandom(5000),
+    "a program": lambda: b"\x7fELF" + bytes(MEGABYTE),
+    "a CSV of a million columns": lambda: b"nombre" + b",x" * 1_000_000,
+    "a CSV of one line": lambda: b"nombre,codigoCliente" + b"x" * 15 * MEGABYTE,
+    "a CSV of blank lines": lambda: b"nombre,tipoCliente,RUC,codigo\n" + b"\n" * 4 * MEGABYTE,
+    "a CSV of tiny rows": lambda: b"nombre,tipoCliente,RUC,codigo\n" + b"a\n" * 2 * MEGABYTE,
+    "a CSV of quotes": lambda: b'nombre,tipoCliente,RUC,codigo\n"' + b'""\n' * MEGABYTE,
+}  # fmt: skip
+
+
+def upload(server: Server, token: str, content: bytes, query: str = "") -> tuple[int, bytes]:
+    body, kind = as_form(content)
+    request = urllib.request.Request(
+        f"{server.url}/api/clientes/importar?{query}",
+        data=body,
+        headers={"Authorization": f"Bearer {token}", "Content-Type": kind},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def memory_peak(pid: int) -> int:
+    """The most memory that a process ever had, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
+
+
+def counts(environ: dict[str, str]) -> tuple[int, int, int]:
+    """How many clients, lines of history and numbered changes there are."""
+    db.connect(settings.load(environ).database_url)
+    counted = Cliente.select().count(), Linea.select().count(), Contador.get().valor
+    db.database.close()
+    return counted
+
+
+@pytest.fixture(scope="module")
+def server(start_server: Callable[..., Server]) -> Server:
+    return start_server(workers=1)
+
+
+@pytest.fixture(scope="module")
+def token(server: Server) -> str:
+    return str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
+
+
+@pytest.fixture(scope="module")
+def worker(server: Server, token: str) -> int:
+    """The process id of the one worker, after it has imported something ordinary."""
+    assert upload(server, token, as_csv([row(9_000_000)]))[0] == 200
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+    return int(children[0])
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_soon_and_costs_the_worker_little(
+    server: Server, token: str, worker: int, name: str
+) -> None:
+    content, before = HOSTILE[name](), memory_peak(worker)
+    started = time.monotonic()
+    status, answer = upload(server, token, content)
+    took = time.monotonic() - started
+    assert status in (413, 422), answer
+    print(f"{name}: {status} in {took:.2f} s, worker +{(memory_peak(worker) - before) / MEGABYTE:.1f} MB")
+    assert answer.startswith(b'{"type":"/errores/')
+    assert took < 2 * SLACK, f"{took:.1f} s"
+    assert memory_peak(worker) - before < 50 * MEGABYTE
+    with connected(server.url, token) as wire:
+        assert wire.call("GET", "/api/clientes?size=1").status == 200
+
+
+# Tests run beside each other, on machines that may be slow; alone on two cores the slowest takes 1.4 s.
+SLACK = 3
+
+
+def test_nothing_is_left_of_files_that_were_refused(server: Server, token: str, tmp_path: Path) -> None:
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    environ = {**server.environ, "TMPDIR": str(folder)}
+    path = tmp_path / "bad.xlsx"
+    path.write_bytes(HOSTILE["cut"]())
+    ran = subprocess.run(
+        [BIN / "clientes-service", "import", path], env=environ, cwd=ROOT, capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    assert "Traceback" not in ran.stderr
+    assert list(folder.iterdir()) == []
+
+
+def test_a_chunked_upload_over_the_limit_is_413(start_server: Callable[..., Server]) -> None:
+    server = start_server(workers=1, CLIENTES_IMPORT_MAX_MB="1")
+    token = str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
+    for size, expected in ((900_000, {422}), (3 * MEGABYTE, {413})):
+        body, kind = as_form((b"x" * 999 + b"\n") * (size // 1000))
+        request = urllib.request.Request(
+            f"{server.url}/api/clientes/importar",
+            data=iter([body[at : at + 65536] for at in range(0, len(body), 65536)]),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": kind, "Transfer-Encoding": "chunked"},
+        )
+        try:
+            status = urllib.request.urlopen(request, timeout=30).status
+        except urllib.error.HTTPError as error:
+            with error:
+                status = error.code
+        assert status in expected
+
+
+@pytest.mark.load
+def test_others_read_and_write_while_a_hundred_thousand_rows_are_imported(start_server: Callable[..., Server]) -> None:
+    server = start_server(workers=2)
+    token = str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
+    content = as_csv([row(number) for number in range(100_000)])
+    done, longest = threading.Event(), {"read": 0.0, "write": 0.0}
+    made: list[int] = []
+
+    def act(kind: str, call: Callable[[Any, int], Any]) -> None:
+        with connected(server.url, token) as wire:
+            for number in itertools.count():
+                if done.is_set():
+                    return
+                started = time.monotonic()
+                answer = call(wire, number)
+                longest[kind] = max(longest[kind], time.monotonic() - started)
+                assert answer.status in (200, 201), answer.text
+                if kind == "write":
+                    made.append(answer.json["id"])
+                time.sleep(0.01)
+
+    def write(wire: Any, number: int) -> Any:
+        return wire.call(
+            "POST", "/api/clientes", {**EMPRESA, "codigoCliente": f"OTRO{number}", "numeroDocumento": "1" * 11}
+        )
+
+    threads = [
+        threading.Thread(target=act, args=("write", write)),
+        threading.Thread(target=act, args=("read", lambda wire, number: wire.call("GET", "/api/clientes?size=20"))),
+    ]
+    for thread in threads:
+        thread.start()
+    status, answer = upload(server, token, content)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert status == 200, answer
+    assert b'"creados":100000' in answer
+    assert len(made) > 20
+    assert counts(server.environ) == (100_000 + len(made),) * 3
+    print(f"longest wait: {longest}")
+    assert longest["write"] < 1 * SLACK
+    assert longest["read"] < 1 * SLACK
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.4, 0.7, 0.9, 1.0, 1.1, 1.2, 1.4])
+def test_killed_in_the_middle_an_import_leaves_all_or_nothing(
+    start_server: Callable[..., Server], tmp_path: Path, seconds: float
+) -> None:
+    server = start_server(workers=1)
+    path = tmp_path / "clientes.csv"
+    path.write_bytes(as_csv([row(number) for number in range(10_000)]))
+    process = subprocess.Popen(
+        [BIN / "clientes-service", "import", path], env=server.environ, cwd=ROOT, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = counts(server.environ)
+    assert kept in ((0, 0, 0), (10_000, 10_000, 10_000))
+    again = server.cli("import", "--mode", "upsert", str(path))
+    assert again.returncode == 0, again.stderr
+    assert counts(server.environ)[0] == 10_000
