@@ -38,7 +38,9 @@ def cause(error: BaseException) -> BaseException:
     return error
 
 
-@pytest.mark.parametrize(("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)])
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1)]
+)
 def test_the_pragmas_are_in_force_on_every_connection(app: Flask, pragma: str, value: Any) -> None:
     assert value_of(pragma) == value
     assert in_thread(lambda: value_of(pragma)) == value

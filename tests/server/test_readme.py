@@ -26,11 +26,11 @@ BETWEEN = "-----8<-----"
 
 
 def chapter(title: str) -> str:
-    """The text from a heading to the next one of the same level."""
+    """The text from a heading to the next one of the same level, or a higher one."""
     level, _, _ = title.partition(" ")
     start = README.index(f"\n{title}\n")
-    end = README.find(f"\n{level} ", start + len(title))
-    return README[start : end if end > 0 else len(README)]
+    following = re.compile(rf"\n#{{1,{len(level)}}} ").search(README, start + len(title))
+    return README[start : following.start() if following else len(README)]
 
 
 def rows(title: str) -> list[list[str]]:
