@@ -89,6 +89,11 @@ def marks(values: Sized) -> str:
     return ", ".join("?" * len(values))
 
 
+def one_of(values: Sized) -> str:
+    """What stands behind IN for this many ?, as rows: PostgreSQL would compare a long list one by one."""
+    return f"(VALUES {', '.join(['(?)'] * len(values))})"
+
+
 def is_unavailable(error: PeeweeException) -> bool:
     """Tell a database that is busy, full or away (worth a retry) from a defect in a query."""
     return any(engine().is_unavailable(cause) for cause in _causes(error))

@@ -189,7 +189,7 @@ class Planner:
 
 def _find_clientes(claves: set[str]) -> dict[str, dict[str, Any]]:
     """The clients that have these codes, by code."""
-    sql = f"SELECT {', '.join(STORED)} FROM cliente WHERE codigo_clave IN ({db.marks(claves)})"  # noqa: S608
+    sql = f"SELECT {', '.join(STORED)} FROM cliente WHERE codigo_clave IN {db.one_of(claves)}"  # noqa: S608
     rows = db.execute(sql, claves).fetchall() if claves else []
     found = {row[3]: dict(zip(STORED, row, strict=True)) for row in rows}
     for cliente in found.values():
@@ -202,7 +202,7 @@ def _find_holders(personas: set[str]) -> dict[str, list[tuple[Documento, int, in
     """The documents of active clients by these keys of persons: each with how many hold it, and one who does."""
     sql = f"""
         SELECT persona_clave, tipo_documento, documento_clave, COUNT(*), MIN(id) FROM cliente
-        WHERE vigente AND persona_clave IN ({db.marks(personas)})
+        WHERE vigente AND persona_clave IN {db.one_of(personas)}
         GROUP BY persona_clave, tipo_documento, documento_clave
     """  # noqa: S608
     found: dict[str, list[tuple[Documento, int, int]]] = defaultdict(list)

@@ -85,14 +85,14 @@ class Staging:
 
     def find_codes(self, claves: Collection[str]) -> dict[str, int]:
         """Of these codes, those that the file had already, with the row of each."""
-        sql = f"SELECT codigo_clave, fila FROM importacion WHERE codigo_clave IN ({db.marks(claves)})"  # noqa: S608
+        sql = f"SELECT codigo_clave, fila FROM importacion WHERE codigo_clave IN {db.one_of(claves)}"  # noqa: S608
         return dict(db.execute(sql, claves).fetchall()) if claves else {}
 
     def find_documents(self, personas: Collection[str]) -> dict[str, list[Documento]]:
         """The documents that the file gave already to clients that it writes, by these keys of persons."""
         sql = f"""
             SELECT DISTINCT persona_clave, tipo_documento, documento_clave FROM importacion
-            WHERE orden > 0 AND persona_clave IN ({db.marks(personas)})
+            WHERE orden > 0 AND persona_clave IN {db.one_of(personas)}
         """  # noqa: S608
         found: dict[str, list[Documento]] = defaultdict(list)
         for persona, tipo, clave in db.execute(sql, personas).fetchall() if personas else ():
