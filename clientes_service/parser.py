@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import marshmallow as ma
-from flask import Request, current_app
+from flask import Request, current_app, request
 from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -18,6 +18,7 @@ MAX_JSON_BYTES = 1_000_000
 MAX_JSON_DEPTH = 50
 INCOMPLETE = "El cuerpo llegó incompleto o mal formado. Repita la solicitud."
 FORM_OVERHEAD = 64_000  # bytes that a form adds to its file
+REMEMBERED = 1000  # queries
 TOO_DEEP = f"El JSON tiene más de {MAX_JSON_DEPTH} niveles. Envíelo menos anidado."
 INT64 = range(-(2**63), 2**63)
 
@@ -31,6 +32,21 @@ class Parser(FlaskParser):
         "query": ma.RAISE,
         "files": ma.RAISE,
     }
+
+    def parse(self, argmap: Any, req: Request | None = None, *, location: str | None = None, **kwargs: Any) -> Any:
+        """Return what the request says; queries that were good before are remembered, since apps repeat them."""
+        if location != "query":
+            return super().parse(argmap, req, location=location, **kwargs)
+        key = (id(argmap), request.query_string)
+        if key not in self._queries:
+            if len(self._queries) >= REMEMBERED:
+                self._queries.clear()
+            self._queries[key] = super().parse(argmap, req, location=location, **kwargs)
+        return dict(self._queries[key])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._queries: dict[tuple[int, bytes], dict[str, Any]] = {}
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         """Return the JSON body; raise TipoNoSoportado or JsonInvalido."""

@@ -1,13 +1,15 @@
 """Tokens on the wire: issued and configured by flask-jwt-extended, and read more strictly than it does."""
 
+import math
 import re
+import time
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import jwt
-from flask import Flask
+from flask import Flask, current_app
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token
-from flask_jwt_extended.config import config as jwt_config
 
 from clientes_service import errors
 from clientes_service.auth.service import ACCESS_SECONDS, REFRESH_SECONDS, Ticket, TokenClaims
@@ -15,7 +17,8 @@ from clientes_service.config import ASYMMETRIC, Config
 
 ROW_ID = re.compile("[0-9]{1,18}")  # what surely fits 64 bits
 SESSION_ID = re.compile("[0-9a-f]{32}")
-REQUIRED = ["exp", "iat", "sub", "jti", "type", "sid", "gen"]
+REQUIRED = ("exp", "iat", "sub", "jti", "type", "sid", "gen")
+REMEMBERED = 4096  # tokens whose signature was found good
 
 
 def init_app(app: Flask, config: Config) -> None:
@@ -77,22 +80,36 @@ def read(encoded: str) -> TokenClaims:
 
 def read_external(encoded: str, require_exp: bool) -> dict[str, Any]:
     """Verify another issuer's token and return its claims. Raises NoAutenticado."""
-    claims = _verified(encoded, ["sub", "exp"] if require_exp else ["sub"])
+    claims = _verified(encoded, ("sub", "exp") if require_exp else ("sub",))
     if not claims["sub"] or claims.get("type") == "refresh":
         raise errors.NoAutenticado
     return claims
 
 
-def _verified(encoded: str, required: list[str]) -> dict[str, Any]:
+def _verified(encoded: str, required: tuple[str, ...]) -> dict[str, Any]:
+    """The claims of a token. Its signature is verified once, its end each time. Raises NoAutenticado."""
+    config: Config = current_app.config["SERVICE"]
+    claims = _verified_once(
+        encoded, config.jwt_key, config.jwt_algorithm, config.jwt_audience, config.jwt_issuer, required
+    )
+    if claims.get("exp", math.inf) <= time.time():
+        raise errors.NoAutenticado
+    return claims
+
+
+@lru_cache(REMEMBERED)
+def _verified_once(
+    encoded: str, key: str, algorithm: str, audience: str | None, issuer: str | None, required: tuple[str, ...]
+) -> dict[str, Any]:
     """The claims of a token, by PyJWT itself: flask-jwt-extended fills in a missing type or jti."""
     try:
         return jwt.decode(
             encoded,
-            jwt_config.decode_key,
-            algorithms=jwt_config.decode_algorithms,
-            audience=jwt_config.decode_audience,
-            issuer=jwt_config.decode_issuer,
-            options={"require": required, "verify_aud": jwt_config.decode_audience is not None},
+            key,
+            algorithms=[algorithm],
+            audience=audience,
+            issuer=issuer,
+            options={"require": list(required), "verify_aud": audience is not None},
         )
     except jwt.PyJWTError as error:
         raise errors.NoAutenticado from error

@@ -123,8 +123,13 @@ class ClienteList(Schema):
     content = fields.List(fields.Nested(Cliente), required=True)
     total_elements = fields.Integer(required=True, metadata={"example": 41})
     total_pages = fields.Integer(required=True, metadata={"example": 3})
-    number = fields.Integer(required=True, metadata={"example": 0})
+    number = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Null with `cursor`", "example": 0}
+    )
     size = fields.Integer(required=True, metadata={"example": 20})
+    next_cursor = fields.String(
+        required=True, allow_none=True, metadata={"description": "Null on the last page", "example": "WzQyXQ-1a2b3c4d"}
+    )
 
 
 class ClienteFilters(Schema):
@@ -149,7 +154,14 @@ class ClienteFilters(Schema):
 class ClienteQuery(ClienteFilters):
     """What to list, and in which order."""
 
-    page = PlainInteger(0, 2**31 - 1, load_default=0, metadata={"description": "Zero-based"})
+    page = PlainInteger(0, 2**31 - 1, metadata={"description": "Zero-based", "default": 0})
+    cursor = Text(
+        1000,
+        metadata={
+            "description": "`nextCursor` of the page before, instead of `page`: it costs the same at any depth. "
+            "Filters and `sort` are given again"
+        },
+    )
     size = PlainInteger(
         1, 2**31 - 1, clamp=True, load_default=20, metadata={"description": "Lowered to the service's maximum"}
     )

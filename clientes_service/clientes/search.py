@@ -1,23 +1,33 @@
-"""Which clients, in which order: the list's filters and sort, by pages or from end to end."""
+"""Which clients, in which order: the list's filters and sort, by pages, by cursors, or from end to end.
 
+Its queries are text: building them anew for each request took longer than running them.
+"""
+
+import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import lru_cache
 from typing import Any
 
+from clientes_service import db
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
-from clientes_service.clientes.models import Cliente, code_key
+from clientes_service.clientes.models import code_key
+from clientes_service.clientes.rows import COLUMNS, Row
 from clientes_service.db import snapshot
 
-SORTABLE: dict[str, Any] = {
-    "id": Cliente.id,
-    "nombre": Cliente.nombre_orden,
-    "codigoCliente": Cliente.codigo_clave,
-    "fechaCreacion": Cliente.fecha_creacion,
-    "fechaModificacion": Cliente.fecha_modificacion,
+SORTABLE = {
+    "id": "id",
+    "nombre": "nombre_orden",
+    "codigoCliente": "codigo_clave",
+    "fechaCreacion": "fecha_creacion",
+    "fechaModificacion": "fecha_modificacion",
 }
 VIGENTE = {"true": True, "false": False, "todos": None}
-CHUNK = 1000  # clients that `iterate_clientes` reads at a time
+CHUNK = 1000  # clients that `iterate_rows` reads at a time
+REMEMBERED = 1000  # totals
+
+Place = tuple[Any, int]  # the sort key of a row, and its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,56 +46,132 @@ class Filters:
         """Read them as a query writes them, where `vigente` may be `todos`."""
         return cls(vigente=VIGENTE[vigente], **others)
 
+    def fingerprint(self) -> int:
+        """A number by which a cursor knows its list again."""
+        return zlib.crc32(repr(astuple(self)).encode())
 
-def list_clientes(filters: Filters, page: int, size: int) -> tuple[list[Cliente], int]:
-    """Return one page (zero-based) and how many clients there are on all pages, both of one moment."""
-    query = Cliente.select().where(*_conditions(filters))
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of a list, how many the whole list has, and the place after which it goes on; None at its end."""
+
+    rows: list[Row]
+    total: int
+    following: Place | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A list as SQL: its condition, and the column that it is sorted by."""
+
+    condition: str
+    params: tuple[Any, ...]
+    column: str
+    is_descending: bool
+
+    def forward(self) -> str:
+        """The rows in order, from an offset."""
+        return self._select(self.condition, self.is_descending, ids_descend=False)
+
+    def backward(self) -> str:
+        """The rows in reverse, from an offset counted from the end."""
+        return self._select(self.condition, not self.is_descending, ids_descend=True)
+
+    def behind(self) -> str:
+        """The rows in order, behind a place."""
+        sign = "<" if self.is_descending else ">"
+        column = self.column
+        after = f"id {sign} ?" if column == "id" else f"{column} {sign}= ? AND ({column} {sign} ? OR id > ?)"
+        return self._select(f"{self.condition} AND {after}", self.is_descending, ids_descend=False)
+
+    def place_params(self, place: Place) -> tuple[Any, ...]:
+        """The parameters of a place in `behind`."""
+        key, id = place
+        return (id,) if self.column == "id" else (key, key, id)
+
+    def _select(self, condition: str, is_descending: bool, ids_descend: bool) -> str:
+        order = f"{self.column} {'DESC' if is_descending else 'ASC'}"
+        if self.column != "id":
+            order += f", id {'DESC' if ids_descend else 'ASC'}"
+        return f"SELECT {COLUMNS}, {self.column} FROM cliente WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+
+
+def list_page(filters: Filters, page: int, size: int) -> Page:
+    """Return one page (zero-based), of one moment with its total."""
+    query, start = _query(filters), page * size
     with snapshot():
-        total = query.count()
-        rows = list(query.order_by(*_order(filters)).paginate(page + 1, size)) if page * size < total else []
-    return rows, total
+        total = _count(query)
+        count = max(min(size, total - start), 0)
+        if start <= total // 2:
+            rows = db.execute(query.forward(), (*query.params, count, start)).fetchall()
+        else:  # the end is nearer
+            rows = db.execute(query.backward(), (*query.params, count, total - start - count)).fetchall()[::-1]
+    return _as_page(rows, total, is_last=start + count >= total)
 
 
-def iterate_clientes(filters: Filters) -> Iterator[list[Cliente]]:
-    """Yield all clients, some at a time.
+def list_behind(filters: Filters, place: Place, size: int) -> Page:
+    """Return the rows behind a place, at a cost that does not grow with its depth."""
+    query = _query(filters)
+    with snapshot():
+        total = _count(query)
+        rows = db.execute(query.behind(), (*query.params, *query.place_params(place), size + 1, 0)).fetchall()
+    return _as_page(rows[:size], total, is_last=len(rows) <= size)
+
+
+def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
+    """Yield all rows, some at a time.
 
     Each time is a read of its own, so that a slow reader holds nothing up. Whoever was there throughout, its own sort
     key unchanged, comes exactly once; what changes meanwhile may come as it was or as it is.
     """
-    column, is_descending = _sort(filters)
-    query = Cliente.select().where(*_conditions(filters)).order_by(*_order(filters)).limit(CHUNK)
-    rows = list(query)
+    query = _query(filters)
+    rows = db.execute(query.forward(), (*query.params, CHUNK, 0)).fetchall()
     while rows:
         yield rows
-        last = getattr(rows[-1], column.name)
-        if column is Cliente.id:
-            following = column < last if is_descending else column > last
-        else:
-            beyond = column < last if is_descending else column > last
-            following = (column <= last if is_descending else column >= last) & (beyond | (Cliente.id > rows[-1].id))
-        rows = list(query.where(following)) if len(rows) == CHUNK else []
+        place = query.place_params(_place(rows[-1]))
+        rows = db.execute(query.behind(), (*query.params, *place, CHUNK, 0)).fetchall() if len(rows) == CHUNK else []
 
 
-def _sort(filters: Filters) -> tuple[Any, bool]:
-    name, _, direction = filters.sort.partition(",")
-    return SORTABLE[name], direction == "desc"
+def _as_page(rows: list[Row], total: int, is_last: bool) -> Page:
+    return Page(rows, total, None if is_last or not rows else _place(rows[-1]))
 
 
-def _order(filters: Filters) -> list[Any]:
-    column, is_descending = _sort(filters)
-    return [column.desc() if is_descending else column.asc(), Cliente.id.asc()]
+def _place(row: Row) -> Place:
+    return row[-1], row[0]
 
 
-def _conditions(filters: Filters) -> list[Any]:
+def _count(query: _Query) -> int:
+    """How many rows there are; counted once, until a client changes."""
+    [changes] = db.execute("SELECT epoca || valor FROM contador").fetchone()
+    key = (query.condition, query.params)
+    known = _totals.get(key)
+    if known is None or known[0] != changes:
+        sql = f"SELECT count(*) FROM cliente WHERE {query.condition}"  # noqa: S608
+        [total] = db.execute(sql, query.params).fetchone()
+        if len(_totals) >= REMEMBERED:
+            _totals.clear()
+        known = _totals[key] = (changes, total)
+    return known[1]
+
+
+_totals: dict[tuple[str, tuple[Any, ...]], tuple[str, int]] = {}
+
+
+@lru_cache(REMEMBERED)
+def _query(filters: Filters) -> _Query:
     wanted = {
-        Cliente.vigente: filters.vigente,
-        Cliente.tipo_cliente: filters.tipo_cliente,
-        Cliente.tipo_documento: filters.tipo_documento,
-        Cliente.codigo_clave: filters.codigo_cliente and code_key(filters.codigo_cliente),
+        "vigente": filters.vigente,
+        "tipo_cliente": filters.tipo_cliente,
+        "tipo_documento": filters.tipo_documento,
+        "codigo_clave": filters.codigo_cliente and code_key(filters.codigo_cliente),
     }
-    found: list[Any] = [column == value for column, value in wanted.items() if value is not None]
     if filters.numero_documento:
-        clave = documento.comparison_key(filters.numero_documento)
-        personas = {documento.person_key(tipo, clave) for tipo in TipoDocumento}  # which has the index
-        found += [Cliente.persona_clave.in_(personas), Cliente.documento_clave == clave]
-    return found or [True]
+        wanted["documento_clave"] = clave = documento.comparison_key(filters.numero_documento)
+        personas = sorted({documento.person_key(tipo, clave) for tipo in TipoDocumento})
+    given = {name: value for name, value in wanted.items() if value is not None}
+    terms, params = [f"{name} = ?" for name in given], [*given.values()]
+    if filters.numero_documento:  # persona_clave has the index
+        terms.append(f"persona_clave IN ({db.marks(personas)})")
+        params += personas
+    name, _, direction = filters.sort.partition(",")
+    return _Query(" AND ".join(terms) or "1 = 1", tuple(params), SORTABLE[name], direction == "desc")

@@ -2,16 +2,19 @@
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Response
+from flask import Response, request
 
 from clientes_service import errors
 from clientes_service.auth.guards import current_autor, requires
 from clientes_service.auth.roles import Permiso
-from clientes_service.clientes import schemas, search, service
+from clientes_service.clientes import rows, schemas, search, service
 from clientes_service.clientes.advertencias import Rules
 from clientes_service.clientes.search import Filters
 from clientes_service.clientes.service import Escrito
+from clientes_service.cursors import decode_cursor, encode_cursor
+from clientes_service.errors import FieldError
 from clientes_service.http import (
     Blueprint,
     current_config,
@@ -21,32 +24,53 @@ from clientes_service.http import (
     no_content,
     not_modified,
     problem_response,
+    with_etag,
 )
 from clientes_service.openapi import ETAG, LOCATION, conditional, raises
 
 blp = Blueprint("clientes", __name__, url_prefix="/api/clientes", description="The client directory")
 
 CLIENTE = schemas.Cliente()
+LINK = {"Link": {"description": "The next page, as `rel=next`", "schema": {"type": "string"}}}
+OTHER_LIST = "Es de otra lista. Repita los mismos filtros y orden, o empiece sin cursor."
 
 
 @blp.get("")
 @requires(Permiso.LEER)
+@raises(errors.CursorInvalido)
 @blp.arguments(schemas.ClienteQuery, location="query")
-@blp.response(200, schemas.ClienteList)
-def list_clientes(query: dict[str, Any]) -> dict[str, Any]:
+@blp.response(200, schemas.ClienteList, headers=LINK)
+def list_clientes(query: dict[str, Any]) -> Response:
     """List clients
 
-    A page of clients, active ones unless `vigente` says otherwise.
+    A page of clients, active ones unless `vigente` says otherwise. `nextCursor` leads to the next one, also while
+    others write; the `Link` header says the same (RFC 8288).
     """
-    page, size = query.pop("page"), min(query.pop("size"), current_config().page_size_max)
-    rows, total = search.list_clientes(Filters.from_query(**query), page, size)
-    return {
-        "content": rows,
-        "total_elements": total,
-        "total_pages": -(-total // size),
-        "number": page,
-        "size": size,
-    }
+    size = min(query.pop("size"), current_config().page_size_max)
+    page, cursor = query.pop("page", None), query.pop("cursor", None)
+    filters = Filters.from_query(**query)
+    if cursor is None:
+        number = page or 0
+        found = search.list_page(filters, number, size)
+    elif page is None:
+        number = None
+        found = search.list_behind(filters, _read_place(cursor, filters), size)
+    else:
+        raise errors.Validacion(errors=[FieldError("cursor", "Use page o cursor, no los dos.")])
+    following = None if found.following is None else encode_cursor([filters.fingerprint(), *found.following])
+    body = rows.page_as_json(
+        found.rows,
+        totalElements=found.total,
+        totalPages=-(-found.total // size),
+        number=number,
+        size=size,
+        nextCursor=following,
+    )
+    response = Response(body, mimetype="application/json")
+    if following:
+        others = [(name, value) for name, value in request.args.items() if name not in ("page", "cursor")]
+        response.headers["Link"] = f'<{request.path}?{urlencode([*others, ("cursor", following)])}>; rel="next"'
+    return response
 
 
 @blp.post("")
@@ -72,10 +96,13 @@ def get_cliente(id: int) -> Response:
 
     Inactive ones too. With `If-None-Match`, 304 while the caller's version still holds.
     """
-    cliente = service.get_cliente(id)
-    if matches_if_none_match(cliente.version_publica):
-        return not_modified(cliente.version_publica)
-    return json_response(CLIENTE.dump(cliente), etag=cliente.version_publica)
+    row = rows.find_row(id)
+    if row is None:
+        raise errors.ClienteNoEncontrado
+    version = rows.version_of(row)
+    if matches_if_none_match(version):
+        return not_modified(version)
+    return with_etag(Response(rows.as_json(row), mimetype="application/json"), version)
 
 
 @blp.put("/<id:id>")
@@ -135,6 +162,18 @@ def version_obsoleta(error: errors.VersionObsoleta) -> Response:
     response = problem_response(error)
     response.set_etag(error.current.version_publica)
     return response
+
+
+def _read_place(cursor: str, filters: Filters) -> search.Place:
+    """Where a list goes on. Raises CursorInvalido, and Validacion for the cursor of another list."""
+    match decode_cursor(cursor, list):
+        case [int(fingerprint), str() | int() as key, int(id)] if all(
+            isinstance(number, str) or abs(number) < 2**63 for number in (key, id)
+        ):
+            if fingerprint != filters.fingerprint():
+                raise errors.Validacion(errors=[FieldError("cursor", OTHER_LIST)])
+            return key, id
+    raise errors.CursorInvalido
 
 
 def _written(escrito: Escrito, status: int = 200) -> Response:

@@ -2,20 +2,17 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from itertools import chain
 from typing import Any
 
 import orjson
 
-from clientes_service.clientes.schemas import Cliente
-from clientes_service.clientes.search import Filters, iterate_clientes
+from clientes_service.clientes.rows import MEMBERS, as_member
+from clientes_service.clientes.search import Filters, iterate_rows
 from clientes_service.files.columns import guard_cell
 from clientes_service.files.xlsx_stream import write_xlsx
-
-CLIENTE = Cliente()
-HEADINGS = [str(field.data_key) for field in CLIENTE.fields.values()]
 
 
 class Formato(StrEnum):
@@ -35,14 +32,14 @@ MEDIA_TYPES = {
 
 def export_clientes(filters: Filters, formato: Formato) -> Iterator[bytes]:
     """Yield a file of these clients, with the API's field names."""
-    found = iterate_clientes(filters)
+    found = iterate_rows(filters)
     first = next(found, [])  # read before the stream begins, so that an error can still be answered as one
-    pages = (CLIENTE.dump(rows, many=True) for rows in chain([first], found))
+    pages = ([as_member(row) for row in rows] for rows in chain([first], found))
     if formato is Formato.NDJSON:
         return (b"".join(orjson.dumps(cliente) + b"\n" for cliente in page) for page in pages)
     is_csv = formato is Formato.CSV
     cells = ([[_cell(value, is_csv) for value in cliente.values()] for cliente in page] for page in pages)
-    return _write_csv(cells) if is_csv else write_xlsx(HEADINGS, cells)
+    return _write_csv(cells) if is_csv else write_xlsx(MEMBERS, cells)
 
 
 def _cell(value: Any, runs_formulas: bool) -> str:
@@ -58,12 +55,12 @@ def _cell(value: Any, runs_formulas: bool) -> str:
 
 def _write_csv(pages: Iterable[list[list[str]]]) -> Iterator[bytes]:
     """CSV (RFC 4180) in UTF-8 with a byte order mark, by which Excel knows the encoding."""
-    yield b"\xef\xbb\xbf" + _csv_lines([HEADINGS])
+    yield b"\xef\xbb\xbf" + _csv_lines([MEMBERS])
     for rows in pages:
         yield _csv_lines(rows)
 
 
-def _csv_lines(rows: list[list[str]]) -> bytes:
+def _csv_lines(rows: Iterable[Sequence[str]]) -> bytes:
     buffer = io.StringIO(newline="")
     csv.writer(buffer).writerows(rows)
     return buffer.getvalue().encode()

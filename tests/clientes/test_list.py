@@ -13,7 +13,14 @@ Make = Callable[..., dict[str, Any]]
 def test_an_empty_directory_is_a_page_of_nothing(consulta: Caller) -> None:
     answer = consulta.get("/api/clientes")
     assert answer.status_code == 200
-    assert answer.json == {"content": [], "totalElements": 0, "totalPages": 0, "number": 0, "size": 20}
+    assert answer.json == {
+        "content": [],
+        "totalElements": 0,
+        "totalPages": 0,
+        "number": 0,
+        "size": 20,
+        "nextCursor": None,
+    }
 
 
 def test_pages_hold_every_client_once_in_the_order_of_ids(consulta: Caller, make_cliente: Make) -> None:

@@ -16,9 +16,10 @@ from flask import Flask
 from clientes_service import db
 from clientes_service.clientes import search
 from clientes_service.clientes.models import Cliente
-from clientes_service.clientes.search import Filters, iterate_clientes
+from clientes_service.clientes.rows import MEMBERS
+from clientes_service.clientes.search import Filters, iterate_rows
 from clientes_service.files.columns import guard_cell, read_cell
-from clientes_service.files.exporter import HEADINGS, MEDIA_TYPES, Formato, export_clientes
+from clientes_service.files.exporter import MEDIA_TYPES, Formato, export_clientes
 from tests.conftest import EMPRESA, Caller, assert_problem
 
 Make = Callable[..., dict[str, Any]]
@@ -76,12 +77,12 @@ def test_xlsx_is_a_workbook_of_texts(oficina: Caller, clients: list[dict[str, An
     assert answer.mimetype == MEDIA_TYPES[Formato.XLSX]
     sheet = openpyxl.load_workbook(io.BytesIO(answer.data)).active
     rows = list(sheet.iter_rows())
-    assert [cell.value for cell in rows[0]] == HEADINGS
+    assert [cell.value for cell in rows[0]] == list(MEMBERS)
     assert len(rows) == len(clients) + 1
     for cells, client in zip(rows[1:], clients, strict=True):
         assert {cell.data_type for cell in cells if cell.value is not None} <= {"s", "inlineStr"}
         assert {cell.number_format for cell in cells if cell.value is not None} == {"@"}
-        assert cells[HEADINGS.index("codigoCliente")].value.lstrip("'") == client["codigoCliente"]
+        assert cells[list(MEMBERS).index("codigoCliente")].value.lstrip("'") == client["codigoCliente"]
     assert sheet.freeze_panes == "A2"
 
 
@@ -142,7 +143,7 @@ def test_a_database_that_is_away_is_an_error_and_no_empty_file(
         raise OperationalError("away")
         yield
 
-    monkeypatch.setattr(exporter, "iterate_clientes", fail)
+    monkeypatch.setattr(exporter, "iterate_rows", fail)
     monkeypatch.setattr(db, "is_unavailable", lambda error: True)
     assert_problem(oficina.get("/api/clientes/exportar"), 503, "NO_DISPONIBLE")
 
@@ -155,8 +156,8 @@ def test_who_was_there_throughout_comes_once_while_others_write(
     throughout = {make_cliente(nombre=f"N{number % 3}")["id"] for number in range(20)}
     others = [make_cliente(nombre=f"N{number % 3}")["id"] for number in range(10)]
     seen: list[int] = []
-    for rows in iterate_clientes(Filters(sort=sort)):
-        seen += [row.id for row in rows]
+    for rows in iterate_rows(Filters(sort=sort)):
+        seen += [row[0] for row in rows]
         if others:
             oficina.delete(f"/api/clientes/{others.pop()}")
         make_cliente(nombre="N1")
@@ -182,7 +183,7 @@ def back(kind: str, exported: bytes, folder: Path) -> bytes:
         (folder / "out").mkdir()
         # 44,34,76: commas, double quotes, UTF-8. Columns are read as texts, which is what a careful user chooses.
         filters = {"xlsx": "xlsx", "csv": "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,true,true"}
-        texts = "/".join(f"{column}/2" for column in range(1, len(HEADINGS) + 1))
+        texts = "/".join(f"{column}/2" for column in range(1, len(list(MEMBERS)) + 1))
         words = [f"--infilter=CSV:44,34,76,1,{texts},0,false,false"] if extension == "csv" else []
         subprocess.run(
             [program, f"-env:UserInstallation=file://{folder}/profile", "--headless", *words, "--convert-to",
