@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import flask_smorest
+import marshmallow as ma
 from flask import Flask, Response, current_app, g, jsonify, request
 from peewee import PeeweeException
 from werkzeug.exceptions import HTTPException
@@ -61,6 +62,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """flask-smorest's Blueprint with the strict parser."""
 
     ARGUMENTS_PARSER = Parser()
+
+    def arguments(self, schema: type[ma.Schema], **kwargs: Any) -> Any:
+        """Declare what a view takes; the schema is made once, and not again for each request."""
+        return super().arguments(schema(), **kwargs)
 
 
 def current_config() -> Config:

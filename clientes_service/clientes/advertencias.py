@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from clientes_service import errors
+from clientes_service import db, errors
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
 from clientes_service.clientes.models import Cliente, TipoCliente
@@ -74,17 +74,17 @@ def refuse(advertencias: list[Advertencia], rules: Rules) -> None:
 
 
 def _others_with_documento(cliente: Cliente) -> list[int] | None:
-    tipo = TipoDocumento(cliente.tipo_documento)
-    same = (Cliente.tipo_documento == tipo) & (Cliente.documento_clave == cliente.documento_clave)
-    if tipo in (TipoDocumento.RUC, TipoDocumento.DNI):  # see documento.same_person
-        same |= Cliente.tipo_documento == (TipoDocumento.DNI if tipo is TipoDocumento.RUC else TipoDocumento.RUC)
-    query = (
-        Cliente.select(Cliente.id)
-        .where(Cliente.persona_clave == cliente.persona_clave, same, Cliente.vigente, Cliente.id != (cliente.id or 0))
-        .order_by(Cliente.id)
-        .limit(MOST_IDS)
-    )
-    return [other.id for other in query] or None
+    tipo, clave = TipoDocumento(cliente.tipo_documento), cliente.documento_clave
+    # The DNI and the RUC of one person: see documento.same_person.
+    counterpart = {TipoDocumento.RUC: TipoDocumento.DNI, TipoDocumento.DNI: TipoDocumento.RUC}.get(tipo)
+    found = db.execute(OTHERS, (cliente.persona_clave, cliente.id or 0, tipo, clave, counterpart, MOST_IDS))
+    return [id for (id,) in found.fetchall()] or None
+
+
+OTHERS = """
+    SELECT id FROM cliente WHERE persona_clave = ? AND vigente AND id <> ?
+    AND ((tipo_documento = ? AND documento_clave = ?) OR tipo_documento = ?) ORDER BY id LIMIT ?
+"""
 
 
 WRONG_CHECK_DIGIT = Advertencia(

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from peewee import AutoField, BigIntegerField, BooleanField, CharField, IntegerField, TextField
 
+from clientes_service import db
 from clientes_service.clientes.documento import TipoDocumento, comparison_key, person_key
 from clientes_service.clock import utc_now
 from clientes_service.db import BaseModel
@@ -69,17 +70,31 @@ class Cliente(BaseModel):
         return self
 
     def stamp(self) -> Self:
-        """Draw the next version and the time for a change that is about to be saved, in the same transaction."""
+        """Draw the next version and the time for a change that is about to be stored, in the same transaction."""
         self.epoca, self.version = draw_versions(1)
         self.fecha_modificacion = utc_now()
         return self
 
+    def store(self) -> None:
+        """Write the client, a new one or one that was read; inside a transaction."""
+        values = [getattr(self, name) for name in STORED]
+        if self.id:
+            db.execute(UPDATE, (*values, self.id))
+        else:
+            [(self.id,)] = db.execute(INSERT, values).fetchall()
+
+
+# Text, since building these queries each time would take longer than running them.
+STORED = [name for name in Cliente._meta.sorted_field_names if name != "id"]
+INSERT = f"INSERT INTO cliente ({', '.join(STORED)}) VALUES ({db.marks(STORED)}) RETURNING id"  # noqa: S608
+UPDATE = f"UPDATE cliente SET {', '.join(f'{name} = ?' for name in STORED)} WHERE id = ?"  # noqa: S608
+DRAW = "UPDATE contador SET valor = valor + ? WHERE id = 1 RETURNING epoca, valor"
+
 
 def draw_versions(count: int) -> tuple[str, int]:
     """Return the epoch and the last of the next `count` numbers, which are the caller's; inside a transaction."""
-    drawn = Contador.update(valor=Contador.valor + count).where(Contador.id == 1)
-    counter = drawn.returning(Contador.epoca, Contador.valor).execute()[0]
-    return counter.epoca, counter.valor
+    [(epoca, valor)] = db.execute(DRAW, (count,)).fetchall()
+    return epoca, valor
 
 
 def derived_keys(datos: Mapping[str, Any]) -> dict[str, str]:

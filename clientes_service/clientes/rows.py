@@ -9,16 +9,18 @@ from typing import Any
 import orjson
 
 from clientes_service import db
-from clientes_service.clientes.schemas import Cliente
+from clientes_service.clientes.models import Cliente
+from clientes_service.clientes.schemas import Cliente as Schema
 
 # Columns of a client in the order of the API's members; the last two make `version`.
 COLUMNS = (
     "id, nombre, tipo_cliente, tipo_documento, numero_documento, codigo_cliente, direccion, telefono, email, "
     "contacto_representante, vigente, fecha_creacion, fecha_modificacion, epoca, version"
 )
+NAMES = COLUMNS.split(", ")
 BY_ID = f"SELECT {COLUMNS} FROM cliente WHERE id = ?"  # noqa: S608 - fixed words
 
-MEMBERS = tuple(str(field.data_key) for field in Cliente().fields.values())
+MEMBERS = tuple(str(field.data_key) for field in Schema().fields.values())
 
 Row = tuple[Any, ...]
 
@@ -52,6 +54,11 @@ def as_member(row: Row) -> dict[str, Any]:
         "fechaCreacion": row[11],
         "fechaModificacion": row[12],
     }
+
+
+def row_of(cliente: Cliente) -> Row:
+    """The row of a client that is at hand."""
+    return tuple(getattr(cliente, name) for name in NAMES)
 
 
 def as_json(row: Row) -> bytes:

@@ -14,7 +14,7 @@ from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
 from clientes_service.clientes.models import code_key
 from clientes_service.clientes.rows import COLUMNS, Row
-from clientes_service.db import snapshot
+from clientes_service.db import Engine, snapshot
 
 SORTABLE = {
     "id": "id",
@@ -142,8 +142,8 @@ def _place(row: Row) -> Place:
 
 def _count(query: _Query) -> int:
     """How many rows there are; counted once, until a client changes."""
-    [changes] = db.execute("SELECT epoca || valor FROM contador").fetchone()
-    key = (query.condition, query.params)
+    [changes] = db.execute("SELECT valor FROM contador").fetchone()
+    key = (db.engine(), query.condition, query.params)
     known = _totals.get(key)
     if known is None or known[0] != changes:
         sql = f"SELECT count(*) FROM cliente WHERE {query.condition}"  # noqa: S608
@@ -154,7 +154,7 @@ def _count(query: _Query) -> int:
     return known[1]
 
 
-_totals: dict[tuple[str, tuple[Any, ...]], tuple[str, int]] = {}
+_totals: dict[tuple[Engine, str, tuple[Any, ...]], tuple[int, int]] = {}
 
 
 @lru_cache(REMEMBERED)
@@ -170,8 +170,10 @@ def _query(filters: Filters) -> _Query:
         personas = sorted({documento.person_key(tipo, clave) for tipo in TipoDocumento})
     given = {name: value for name, value in wanted.items() if value is not None}
     terms, params = [f"{name} = ?" for name in given], [*given.values()]
+    name, _, direction = filters.sort.partition(",")
+    if filters.vigente and name != "id":  # nearly all are: its index would find them all and sort them
+        terms[0] = "NOT vigente <> ?"
     if filters.numero_documento:  # persona_clave has the index
         terms.append(f"persona_clave IN ({db.marks(personas)})")
         params += personas
-    name, _, direction = filters.sort.partition(",")
     return _Query(" AND ".join(terms) or "1 = 1", tuple(params), SORTABLE[name], direction == "desc")

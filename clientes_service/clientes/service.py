@@ -53,7 +53,7 @@ def create_cliente(datos: dict[str, Any], rules: Rules, autor: Autor) -> Escrito
         advertencias = _check(cliente, rules)
         cliente.stamp()
         cliente.fecha_creacion = cliente.fecha_modificacion
-        cliente.save(force_insert=True)
+        cliente.store()
         historial.record(cliente, Accion.CREADO, {}, {name: getattr(cliente, name) for name in datos}, autor)
     return Escrito(cliente, advertencias)
 
@@ -80,7 +80,7 @@ def update_cliente(id: int, datos: dict[str, Any], precondition: Precondition, r
         before = {name: getattr(cliente, name) for name in changes}
         cliente.assign(changes)
         advertencias = _check(cliente, rules) if gives_document else warn_about(cliente)
-        cliente.stamp().save()
+        cliente.stamp().store()
         historial.record(cliente, Accion.ACTUALIZADO, before, changes, autor)
     return Escrito(cliente, advertencias)
 
@@ -92,7 +92,7 @@ def delete_cliente(id: int, precondition: Precondition, autor: Autor) -> None:
         if cliente.vigente:
             _require(precondition, cliente)
             cliente.vigente = False
-            cliente.stamp().save()
+            cliente.stamp().store()
             historial.record(cliente, Accion.ELIMINADO, {"vigente": True}, {"vigente": False}, autor)
 
 
@@ -108,7 +108,7 @@ def restore_cliente(id: int, precondition: Precondition, rules: Rules, autor: Au
         _require(precondition, cliente)
         advertencias = _check(cliente, replace(rules, strict_documents=False))  # no document is given here
         cliente.vigente = True
-        cliente.stamp().save()
+        cliente.stamp().store()
         historial.record(cliente, Accion.RESTAURADO, {"vigente": False}, {"vigente": True}, autor)
     return Escrito(cliente, advertencias)
 
@@ -142,7 +142,7 @@ def anonymize_cliente(id: int, precondition: Precondition, autor: Autor) -> Clie
             _require(precondition, cliente)
             cliente.assign(ANONIMO | dict.fromkeys(OPTIONAL))
             cliente.vigente, cliente.anonimizado = False, True
-            cliente.stamp().save()
+            cliente.stamp().store()
             historial.erase(cliente.id)
             historial.record(cliente, Accion.ANONIMIZADO, {}, {}, autor)
     return cliente

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from flask import Response, request
 
 from clientes_service import errors
@@ -19,7 +20,6 @@ from clientes_service.http import (
     Blueprint,
     current_config,
     if_match,
-    json_response,
     matches_if_none_match,
     no_content,
     not_modified,
@@ -182,9 +182,9 @@ def _written(escrito: Escrito, status: int = 200) -> Response:
         {name: value for name, value in asdict(advertencia).items() if value is not None}
         for advertencia in escrito.advertencias
     ]
-    return json_response(
-        {**CLIENTE.dump(escrito.cliente), "advertencias": advertencias},
-        status,
-        etag=escrito.cliente.version_publica,
-        location=f"{blp.url_prefix}/{escrito.cliente.id}" if status == 201 else None,
-    )
+    row = rows.row_of(escrito.cliente)
+    body = orjson.dumps({**rows.as_member(row), "advertencias": advertencias}) + b"\n"
+    response = with_etag(Response(body, status, mimetype="application/json"), rows.version_of(row))
+    if status == 201:
+        response.headers["Location"] = f"{blp.url_prefix}/{row[0]}"
+    return response

@@ -78,23 +78,18 @@ class Linea(BaseModel):
         return parsed
 
 
+CHANGE = "version, epoca, cliente_id, accion, fecha, cambios"
+AUTHOR = "usuario_id, usuario_externo, usuario_nombre, origen"
+INSERT = f"INSERT INTO historial ({CHANGE}, {AUTHOR}) VALUES ({db.marks(range(10))})"  # noqa: S608
+
+
 def record(cliente: Any, accion: Accion, before: Mapping[str, Any], after: Mapping[str, Any], autor: Autor) -> None:
     """Write the line of a change that was just stamped; called inside its transaction.
 
     `before` and `after` hold fields by their Python names; what is equal in both is no change and is left out.
     """
-    Linea.insert(
-        version=cliente.version,
-        epoca=cliente.epoca,
-        cliente_id=cliente.id,
-        accion=accion,
-        usuario_id=autor.usuario_id,
-        usuario_externo=autor.usuario_externo,
-        usuario_nombre=autor.nombre,
-        origen=autor.origen,
-        fecha=cliente.fecha_modificacion,
-        cambios=describe(before, after),
-    ).execute()
+    change = (cliente.version, cliente.epoca, cliente.id, accion, cliente.fecha_modificacion, describe(before, after))
+    db.execute(INSERT, (*change, autor.usuario_id, autor.usuario_externo, autor.nombre, autor.origen))
 
 
 def record_all(changes: str, params: Sequence[Any], autor: Autor) -> None:
@@ -102,18 +97,10 @@ def record_all(changes: str, params: Sequence[Any], autor: Autor) -> None:
 
     `changes` is a query of their version, epoch, client, action, time and description, as `describe` gives it.
     """
-    columns = "version, epoca, cliente_id, accion, fecha, cambios"
-    author = {
-        "usuario_id": autor.usuario_id,
-        "usuario_externo": autor.usuario_externo,
-        "usuario_nombre": autor.nombre,
-        "origen": autor.origen,
-    }
-    given = {name: value for name, value in author.items() if value is not None}
+    author = "CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT)"
     db.execute(
-        f"INSERT INTO historial ({columns}, {', '.join(given)}) "  # noqa: S608 - names of columns alone
-        f"SELECT {columns}, {db.marks(given)} FROM ({changes}) AS changes",
-        [*given.values(), *params],
+        f"INSERT INTO historial ({CHANGE}, {AUTHOR}) SELECT {CHANGE}, {author} FROM ({changes}) AS changes",  # noqa: S608
+        (autor.usuario_id, autor.usuario_externo, autor.nombre, autor.origen, *params),
     )
 
 

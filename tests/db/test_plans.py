@@ -1,0 +1,35 @@
+"""Whether the engine goes straight to where a list begins, in every order of it."""
+
+import pytest
+from flask import Flask
+
+from clientes_service import db
+from clientes_service.clientes import search
+from clientes_service.clientes.search import SORTABLE, Filters
+
+SORT = "TEMP B-TREE FOR ORDER BY"  # of all; "FOR LAST TERM" sorts those with one key, against the index's direction
+DEEP = [Filters(sort=f"{name},{way}", vigente=vigente) for name in SORTABLE for way in ("asc", "desc")
+        for vigente in (True, None)]  # fmt: skip
+
+
+def plan(sql: str, params: tuple[object, ...]) -> str:
+    return " / ".join(str(row[-1]) for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", params).fetchall())
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("filters", DEEP, ids=lambda filters: f"{filters.sort} {filters.vigente}")
+def test_a_cursor_sorts_nothing_and_reads_from_its_place(app: Flask, filters: Filters) -> None:
+    query = search._query(filters)
+    place = query.place_params(("x" if query.column != "id" else 5, 5))
+    found = plan(query.behind(), (*query.params, *place, 20, 0))
+    assert SORT not in found, found
+    assert "SEARCH cliente" in found, found
+    for sql in (query.forward(), query.backward()):
+        assert SORT not in plan(sql, (*query.params, 20, 0))
+
+
+@pytest.mark.sqlite
+def test_without_its_index_an_order_would_be_sorted(app: Flask) -> None:
+    db.execute("DROP INDEX cliente_nombre_orden")
+    query = search._query(Filters(sort="nombre"))
+    assert SORT in plan(query.forward(), (*query.params, 20, 0))
