@@ -88,6 +88,12 @@ class Text(fields.String):
         return text
 
 
+class Typed(fields.String):
+    """What somebody types into a search field: anything, or nothing."""
+
+    default_error_messages = SPANISH
+
+
 class Email(Text):
     """An e-mail address with a dot in its domain (RFC 5321 §4.5.3.1 limits it to 254)."""
 

@@ -1,6 +1,5 @@
 """The table of clients and the counter that orders every change to it."""
 
-import unicodedata
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
@@ -9,11 +8,9 @@ from peewee import AutoField, BigIntegerField, BooleanField, CharField, IntegerF
 
 from clientes_service import db
 from clientes_service.clientes.documento import TipoDocumento, comparison_key, person_key
+from clientes_service.clientes.texts import search_text, spanish_sort_key
 from clientes_service.clock import utc_now
 from clientes_service.db import BaseModel
-
-# After every letter: what turns n into ñ in a sort key. A private-use character, which no name contains.
-AFTER_Z = "\U0010fffd"
 
 
 class TipoCliente(StrEnum):
@@ -45,6 +42,7 @@ class Cliente(BaseModel):
     persona_clave = TextField(index=True)
     codigo_cliente = CharField(50)
     codigo_clave = CharField(50, unique=True)
+    texto = TextField()
     direccion = CharField(200, null=True)
     telefono = CharField(30, null=True)
     email = CharField(254, null=True)
@@ -98,36 +96,17 @@ def draw_versions(count: int) -> tuple[str, int]:
 
 
 def derived_keys(datos: Mapping[str, Any]) -> dict[str, str]:
-    """The columns that follow from a client's fields: what clients are sorted and compared by."""
+    """The columns that follow from a client's fields: what clients are sorted, compared and found by."""
     numero = datos["numero_documento"]
     return {
         "nombre_orden": spanish_sort_key(datos["nombre"]),
         "documento_clave": comparison_key(numero),
         "persona_clave": person_key(TipoDocumento(datos["tipo_documento"]), numero),
         "codigo_clave": code_key(datos["codigo_cliente"]),
+        "texto": search_text(datos),
     }
 
 
 def code_key(codigo: str) -> str:
     """What two codes have in common when they are the same: codes are ASCII, and case does not matter."""
     return codigo.lower()
-
-
-class _NoMarks(dict[int, int | None]):
-    """What `str.translate` takes to drop combining marks; learns each character at its first sight."""
-
-    def __missing__(self, code_point: int) -> int | None:
-        kept = None if unicodedata.combining(chr(code_point)) else code_point
-        self[code_point] = kept
-        return kept
-
-
-NO_MARKS = _NoMarks()
-
-
-def spanish_sort_key(nombre: str) -> str:
-    """A text whose code points sort as a Spanish reader expects: no case, no accents, ñ after n."""
-    if nombre.isascii():
-        return nombre.casefold()
-    marked = unicodedata.normalize("NFC", nombre).casefold().replace("ñ", f"n{AFTER_Z}")
-    return unicodedata.normalize("NFKD", marked).translate(NO_MARKS)

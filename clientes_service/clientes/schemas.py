@@ -9,7 +9,7 @@ from marshmallow import fields, validate
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
 from clientes_service.clientes.models import TipoCliente
-from clientes_service.fields import FECHA, Choice, Email, PlainInteger, Schema, Text
+from clientes_service.fields import FECHA, Choice, Email, PlainInteger, Schema, Text, Typed
 
 CODIGO = r"[A-Za-z0-9._/-]+(?: [A-Za-z0-9._/-]+)*"
 TELEFONO = r"(?:[ +().#/-]*[0-9]){6}[0-9 +().#/-]*"
@@ -135,6 +135,14 @@ class ClienteList(Schema):
 class ClienteFilters(Schema):
     """Which clients, and in which order."""
 
+    q = Typed(
+        load_default="",
+        metadata={
+            "description": "Words that all occur, in any order, anywhere in name, document, code, telephone, e-mail, "
+            "contact or address. Case and accents do not matter; no character is an operator",
+            "example": "quispe 952",
+        },
+    )
     sort = Text(
         40,
         "(?:id|nombre|codigoCliente|fechaCreacion|fechaModificacion)(?:,(?:asc|desc))?",

@@ -3,6 +3,7 @@
 Its queries are text: building them anew for each request took longer than running them.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -14,6 +15,7 @@ from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
 from clientes_service.clientes.models import code_key
 from clientes_service.clientes.rows import COLUMNS, Row
+from clientes_service.clientes.texts import search_words
 from clientes_service.db import Engine, snapshot
 
 SORTABLE = {
@@ -26,6 +28,7 @@ SORTABLE = {
 VIGENTE = {"true": True, "false": False, "todos": None}
 CHUNK = 1000  # clients that `iterate_rows` reads at a time
 REMEMBERED = 1000  # totals
+LITERAL = re.compile("[%_!]")  # what LIKE would not take as itself
 
 Place = tuple[Any, int]  # the sort key of a row, and its id
 
@@ -39,12 +42,13 @@ class Filters:
     numero_documento: str | None = None
     codigo_cliente: str | None = None
     vigente: bool | None = True
+    words: tuple[str, ...] = ()
     sort: str = "id"
 
     @classmethod
-    def from_query(cls, vigente: str, **others: str) -> "Filters":
-        """Read them as a query writes them, where `vigente` may be `todos`."""
-        return cls(vigente=VIGENTE[vigente], **others)
+    def from_query(cls, vigente: str, q: str = "", **others: str) -> "Filters":
+        """Read them as a query writes them, where `vigente` may be `todos`, and `q` is what somebody types."""
+        return cls(vigente=VIGENTE[vigente], words=search_words(q), **others)
 
     def fingerprint(self) -> int:
         """A number by which a cursor knows its list again."""
@@ -102,7 +106,9 @@ def list_page(filters: Filters, page: int, size: int) -> Page:
     with snapshot():
         total = _count(query)
         count = max(min(size, total - start), 0)
-        if start <= total // 2:
+        if not count:
+            rows = []
+        elif start <= total // 2:
             rows = db.execute(query.forward(), (*query.params, count, start)).fetchall()
         else:  # the end is nearer
             rows = db.execute(query.backward(), (*query.params, count, total - start - count)).fetchall()[::-1]
@@ -157,6 +163,12 @@ def _count(query: _Query) -> int:
 _totals: dict[tuple[Engine, str, tuple[Any, ...]], tuple[int, int]] = {}
 
 
+def _all_of(terms: list[str]) -> str:
+    """All of these conditions, nested by halves: SQLite limits the depth of an expression."""
+    middle = len(terms) // 2
+    return f"({_all_of(terms[:middle])} AND {_all_of(terms[middle:])})" if middle else terms[0]
+
+
 @lru_cache(REMEMBERED)
 def _query(filters: Filters) -> _Query:
     wanted = {
@@ -176,4 +188,7 @@ def _query(filters: Filters) -> _Query:
     if filters.numero_documento:  # persona_clave has the index
         terms.append(f"persona_clave IN ({db.marks(personas)})")
         params += personas
+    if filters.words:
+        terms.append(_all_of(["texto LIKE ? ESCAPE '!'"] * len(filters.words)))
+        params += ["%" + LITERAL.sub(r"!\g<0>", word) + "%" for word in filters.words]
     return _Query(" AND ".join(terms) or "1 = 1", tuple(params), SORTABLE[name], direction == "desc")

@@ -21,7 +21,7 @@ from clientes_service.historial import service as historial
 from clientes_service.historial.service import Autor
 
 # What a client is made of, as far as a file can say.
-IMAGE = (*ClienteCreate().fields, "nombre_orden", "documento_clave", "persona_clave", "codigo_clave")
+IMAGE = (*ClienteCreate().fields, "nombre_orden", "documento_clave", "persona_clave", "texto", "codigo_clave")
 COLUMNS = ("fila", "orden", "cliente_id", "version", "accion", "cambios", *IMAGE)
 MOST_CHANGES = 1000  # by others, that are worth comparing one by one
 

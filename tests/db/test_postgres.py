@@ -408,7 +408,8 @@ def test_names_sort_as_in_spanish_whatever_the_locale_of_the_database(
         "SELECT column_name FROM information_schema.columns WHERE table_name = 'cliente' AND collation_name = 'C'"
     ).fetchall()
     assert {name for (name,) in collations} == {
-        "nombre_orden", "documento_clave", "persona_clave", "codigo_clave", "fecha_creacion", "fecha_modificacion",
+        "nombre_orden", "documento_clave", "persona_clave", "texto", "codigo_clave", "fecha_creacion",
+        "fecha_modificacion",
     }  # fmt: skip
     listed = tecnico.get("/api/clientes?sort=nombre").json["content"]
     assert [row["nombre"] for row in listed] == ["_guion", "Árbol", "arco", "Nuez", "nz", "ñandú", "zeta"]

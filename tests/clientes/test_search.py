@@ -1,0 +1,148 @@
+"""GET /api/clientes?q=: words that all occur, anywhere, whatever their case and accents."""
+
+import random
+import re
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from clientes_service.clientes.models import Cliente
+from tests.conftest import EMPRESA, Caller, assert_problem
+from tests.files.conftest import as_csv, as_form
+
+Make = Callable[..., dict[str, Any]]
+FIELDS = ("nombre", "numeroDocumento", "codigoCliente", "telefono", "email", "contactoRepresentante", "direccion")
+
+
+def plain(text: str) -> str:
+    """NFKD, combining marks dropped, casefold."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)).casefold()
+
+
+def is_found(client: dict[str, Any], typed: str) -> bool:
+    """The contract's words, one by one."""
+    words = [word for word in re.split(r"[\s\x00-\x1f\x7f-\x9f]+", plain(typed)) if word]
+    fields = [plain(client[name] or "") for name in FIELDS]
+    numbers = [plain(client[name] or "") for name in ("telefono", "numeroDocumento")]
+    return all(
+        any(word in field for field in fields)
+        or (word.isascii() and word.isdigit() and any(word in re.sub(r"[\s-]", "", number) for number in numbers))
+        for word in words
+    )
+
+
+def found(caller: Caller, typed: str, **others: str) -> list[int]:
+    answer = caller.get("/api/clientes", query_string={"q": typed, "size": "500", **others})
+    assert answer.status_code == 200, answer.text
+    assert answer.json["totalElements"] == len(answer.json["content"])
+    return [row["id"] for row in answer.json["content"]]
+
+
+def test_random_searches_agree_with_the_definition(consulta: Caller, make_cliente: Make) -> None:
+    rng = random.Random(20261124)
+    names = [
+        "Ñandú",
+        "José",
+        "MARÍA",
+        "Quispe",
+        "Straße",
+        "İzmir",
+        "a_b%c!d",
+        "100%",
+        "O'Higgins",
+        "\ufb01n",
+        "Núñez",
+        "e\u0301",
+    ]
+    phones = ["+51 952 123 456", "(052) 42-11-00", "952-111-222", "952000111", "01 4 44 / 55-66", None]
+    clients = [
+        make_cliente(
+            nombre=" ".join(rng.sample(names, 3)),
+            telefono=rng.choice(phones),
+            direccion=rng.choice(["Av. Los Álamos 12", "Jr. Unión #5", None, '"Sol" & Luna']),
+            email=rng.choice(["a.b+c@example.pe", None, "ventas@example.pe"]),
+            contactoRepresentante=rng.choice([*names, None]),
+            **rng.choice(
+                [
+                    {"tipoDocumento": "OTRO", "numeroDocumento": "AB 12-34"},
+                    {"tipoDocumento": "DNI", "numeroDocumento": f"{rng.randrange(10**8):08d}"},
+                    {},
+                ]
+            ),
+        )
+        for _ in range(60)
+    ]
+    haystack = [str(client[name]) for client in clients for name in FIELDS if client[name]]
+    hits = 0
+    for _ in range(500):
+        words = []
+        for _ in range(rng.randrange(1, 4)):
+            text = rng.choice(haystack)
+            start = rng.randrange(len(text))
+            word = text[start : start + rng.randrange(1, 9)]
+            words.append(rng.choice([word, word.upper(), plain(word), re.sub(r"[\s-]", "", word), word[::-1]]))
+        typed = rng.choice([" ", "  ", "\t", "\u00a0"]).join(words)
+        expected = [client["id"] for client in clients if is_found(client, typed)]
+        assert found(consulta, typed) == expected, typed
+        hits += len(expected)
+    assert hits > 2000
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["%", "_", "!", "\\", "'", '"', "*", "a*", "-x", "a OR b", "NEAR(a b)", "^a", "nombre:a", "(", "\x00", "a\x00b",
+     "%00", "\ud7ff", "\ufffd", "x" * 3000, "' OR 1=1 --", "ß", "İ", "\u0301",
+     " ".join(f"{n:02d}x" for n in range(900))],
+)  # fmt: skip
+def test_nothing_that_is_typed_is_an_operator_or_an_error(consulta: Caller, make_cliente: Make, typed: str) -> None:
+    made = [make_cliente(), make_cliente(nombre="100% _!\\ '\" * a OR b NEAR(a b) ^a nombre:a (")]
+    assert found(consulta, typed) == [client["id"] for client in made if is_found(client, typed)]
+
+
+@pytest.mark.parametrize("typed", ["", " ", "\t", "\u00a0", "\x00"])
+def test_a_blank_search_is_no_condition(consulta: Caller, make_cliente: Make, typed: str) -> None:
+    made = [make_cliente()["id"] for _ in range(3)]
+    assert found(consulta, typed) == made
+
+
+def test_a_search_goes_with_filters_order_and_cursors(oficina: Caller, make_cliente: Make) -> None:
+    made = [make_cliente(nombre=f"Botica {number % 3}")["id"] for number in range(9)]
+    make_cliente(nombre="Ferretería")
+    oficina.delete(f"/api/clientes/{made[0]}")
+    assert found(oficina, "botica") == made[1:]
+    assert found(oficina, "botica", vigente="false") == made[:1]
+    assert found(oficina, "botica", tipoCliente="PERSONA") == []
+    whole = found(oficina, "BOTICA", sort="nombre,desc")
+    seen, path = [], "/api/clientes?q=b%C3%B3tica&sort=nombre,desc&size=3"
+    while path:
+        answer = oficina.get(path)
+        seen += [row["id"] for row in answer.json["content"]]
+        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+    assert seen == whole
+    assert len(oficina.get("/api/clientes/exportar?formato=ndjson&q=botica").text.splitlines()) == 8
+    cursor = oficina.get("/api/clientes?q=botica&size=1").json["nextCursor"]
+    assert_problem(oficina.get(f"/api/clientes?q=botic&cursor={cursor}"), 422, "VALIDACION", "cursor")
+    assert oficina.get(f"/api/clientes?q=BOTICA&cursor={cursor}").status_code == 200  # the same search
+
+
+def test_every_change_is_found_at_once(admin: Caller) -> None:
+    id = admin.post("/api/clientes", json={**EMPRESA, "nombre": "Primero"}).json["id"]
+    assert found(admin, "primero") == [id]
+    admin.put(f"/api/clientes/{id}", json={"nombre": "Segundo", "telefono": "911 222 333"})
+    assert (found(admin, "primero"), found(admin, "segundo 911222333")) == ([], [id])
+    admin.delete(f"/api/clientes/{id}")
+    assert found(admin, "segundo") == []
+    admin.post(f"/api/clientes/{id}/restaurar")
+    assert found(admin, "segundo") == [id]
+    body, kind = as_form(
+        as_csv([{**EMPRESA, "nombre": "Tercero"}, {**EMPRESA, "codigoCliente": "X-2", "nombre": "Cuarto"}])
+    )
+    answer = admin.post("/api/clientes/importar?modo=upsert", data=body, content_type=kind)
+    assert (answer.json["creados"], answer.json["actualizados"]) == (1, 1)
+    assert (found(admin, "segundo"), found(admin, "tercero"), found(admin, "cuarto")) == ([], [id], [id + 1])
+    admin.post(f"/api/clientes/{id}/anonimizar")
+    assert found(admin, "tercero", vigente="todos") == []
+    assert found(admin, "anonimizado", vigente="todos") == [id]
+    assert "tercero" not in {row.texto for row in Cliente.select()}
