@@ -184,7 +184,7 @@ def _written(escrito: Escrito, status: int = 200) -> Response:
     ]
     row = rows.row_of(escrito.cliente)
     body = orjson.dumps({**rows.as_member(row), "advertencias": advertencias}) + b"\n"
-    response = with_etag(Response(body, status, mimetype="application/json"), rows.version_of(row))
+    response = Response(body, status, mimetype="application/json")
     if status == 201:
         response.headers["Location"] = f"{blp.url_prefix}/{row[0]}"
-    return response
+    return with_etag(response, rows.version_of(row))
