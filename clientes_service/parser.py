@@ -69,10 +69,13 @@ class Parser(FlaskParser):
         try:
             files, others = req.files, req.form
         except RequestEntityTooLarge as error:
-            raise errors.CuerpoDemasiadoGrande(f"El archivo supera {megabytes} MB. Divídalo en varios.") from error
+            raise errors.CuerpoDemasiadoGrande(
+                f"El formulario es demasiado grande: solo puede llevar un archivo, de hasta {megabytes} MB."
+            ) from error
         except (OSError, ParseException) as error:
             raise errors.SolicitudInvalida(INCOMPLETE) from error
         unknown = [FieldError(name[:100], "No es un archivo que se pueda enviar aquí; quítelo.") for name in others]
+        unknown += [FieldError(name[:100], "Envíe un solo archivo.") for name in files if len(files.getlist(name)) > 1]
         if unknown:
             raise errors.Validacion(errors=unknown)
         return files.to_dict()

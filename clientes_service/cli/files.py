@@ -53,38 +53,44 @@ def import_clientes(file: Path, mode: str, dry_run: bool, partial: bool) -> None
     except ImportacionRechazada as error:
         if error.informe is not None and error.informe.errores:
             show(error.informe)
+            print_counts(filas=error.informe.filas, errores=error.informe.errores_total)
         fail(error.detail)
     show(informe)
-    for name, count in (
-        ("filas", informe.filas),
-        ("creados", informe.creados),
-        ("actualizados", informe.actualizados),
-        ("sinCambios", informe.sin_cambios),
-        ("errores", informe.errores_total),
-    ):
-        click.echo(f"{name}\t{count}")
+    print_counts(
+        filas=informe.filas,
+        creados=informe.creados,
+        actualizados=informe.actualizados,
+        sinCambios=informe.sin_cambios,
+        errores=informe.errores_total,
+    )
     sys.exit(1 if informe.errores_total else 0)
+
+
+def print_counts(**counts: int) -> None:
+    """Print each count on a line of its own."""
+    for name, count in counts.items():
+        click.echo(f"{name}\t{count}")
 
 
 def show(informe: Informe) -> None:
     """Print the bad rows, and the first of the warnings, as tables on stderr."""
     rows = [(str(e["fila"]), e["campo"], e["mensaje"]) for e in informe.errores]
-    print_table(("row", "column", "what to do"), rows, informe.errores_total)
+    print_table(("row", "column", "what to do"), rows, informe.errores_total > len(rows))
     warnings = [(str(w["fila"]), w["campo"], w["mensaje"]) for w in informe.advertencias]
-    print_table(("row", "column", "worth a second look"), warnings[:WARNINGS_SHOWN], len(warnings))
+    print_table(("row", "column", "worth a second look"), warnings[:WARNINGS_SHOWN], len(warnings) > WARNINGS_SHOWN)
     if informe.columnas_ignoradas:
         click.echo(f"columns that were ignored: {', '.join(informe.columnas_ignoradas)}", err=True)
 
 
-def print_table(headings: tuple[str, str, str], rows: list[tuple[str, str, str]], total: int) -> None:
-    """Print aligned columns, and how many rows there are beyond these."""
+def print_table(headings: tuple[str, str, str], rows: list[tuple[str, str, str]], more: bool) -> None:
+    """Print aligned columns, and whether there is more than these."""
     if not rows:
         return
     first, second = (max(len(row[at]) for row in (headings, *rows)) for at in (0, 1))
     for row in (headings, *rows):
         click.echo(f"{row[0]:>{first}}  {row[1]:<{second}}  {row[2]}", err=True)
-    if total > len(rows):
-        click.echo(f"… and {total - len(rows)} more", err=True)
+    if more:
+        click.echo("… and more", err=True)
 
 
 @main.command("export")

@@ -48,10 +48,10 @@ def search_text(datos: Mapping[str, Any]) -> str:
 
     Numbers are there a second time without the spaces and hyphens between their digits.
     """
-    fields = {name: fold(value) for name in SEARCHED if (value := datos.get(name))}
-    numbers = [fields.get(name, "") for name in ("telefono", "numero_documento")]
+    text = fold("\n".join([value for name in SEARCHED if (value := datos.get(name))]))
+    numbers = [fold(value) for name in ("telefono", "numero_documento") if (value := datos.get(name))]
     bare = [digits for number in numbers if GAPS.search(number) for digits in DIGITS.findall(GAPS.sub("", number))]
-    return "\n".join([*fields.values(), *bare])
+    return "\n".join([text, *bare]) if bare else text
 
 
 def search_words(typed: str) -> tuple[str, ...]:

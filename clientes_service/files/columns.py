@@ -17,12 +17,14 @@ from clientes_service import errors
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
 from clientes_service.clientes.schemas import ClienteCreate
-from clientes_service.fields import Text, camelcase
+from clientes_service.fields import Text, camelcase, storable
 from clientes_service.files.sheets import HEADINGS_WITHIN, Cells, Rows
 
 FIELDS = ClienteCreate().fields
 REQUIRED = tuple(name for name, field_obj in FIELDS.items() if field_obj.required)
+CODE = "codigo_cliente"
 MAX_CELL = 1_000  # characters
+MAX_HEADING, MOST_IGNORED = 100, 1_000  # characters, and columns, that a report names
 DNI_SHORTEST = 5  # digits that a DNI without its zeros still has
 
 # Other words for a field, as `_word` leaves them: lower case, no accents, letters and digits alone.
@@ -55,7 +57,7 @@ KINDS: dict[str, TipoDocumento | str] = {
 DASHES = "-\u2013\u2014"  # alone in a cell they mean nothing
 BLANKS = f" \t\r\n\u00a0{DASHES}"
 FORMULA = "=+-@\t\r"  # what makes a spreadsheet run a cell
-GUARDED = re.compile(rf"'+[{FORMULA}{DASHES}]")
+GUARDED = re.compile(f"'+[{re.escape(FORMULA + DASHES)}]")
 LINE_BREAK = re.compile(r"\s*[\r\n\v\f\u2028\u2029]+\s*")
 DECIMAL_ZEROS = re.compile(r"([0-9]+)[.,]0+")
 SCIENTIFIC = re.compile(r"([0-9])(?:[.,]([0-9]+))?[eE]\+?([0-9]{1,2})")
@@ -85,8 +87,8 @@ class Fila:
 class Columns:
     """The columns of one sheet by its headings.
 
-    `ignored` are those that mean nothing here, `missing` those that a new client needs, by the API's names; `required`
-    are the fields that each row of a new client must fill.
+    `ignored` are those that mean nothing here, `missing` those that a new client needs, by the API's names; with
+    `imply_kind`, only the heading of a document says its kind.
     """
 
     def __init__(self, headings: Cells) -> None:
@@ -96,9 +98,10 @@ class Columns:
         self._documento: list[tuple[int, Kind]] = []
         given: set[str] = set()
         own_names = {camelcase(name) for name in FIELDS}
+        texts = [_heading(cell) for cell in headings]
         # The API's own names go first, so that no other word for a field can take its place.
-        for place in sorted(range(self.width), key=lambda place: headings[place] not in own_names):
-            word = _word(headings[place])
+        for place in sorted(range(self.width), key=lambda place: texts[place] not in own_names):
+            word = _word(texts[place])
             name = BY_HEADING.get(word)
             if word in KINDS:
                 self._documento.append((place, KINDS[word]))
@@ -109,17 +112,16 @@ class Columns:
             elif name and name not in self._plain:
                 self._plain[name] = place
                 given.add(name)
-            elif word:
-                self.ignored.append(str(headings[place]).strip())
+            elif word and len(self.ignored) < MOST_IGNORED:
+                self.ignored.append(texts[place].strip()[:MAX_HEADING])
         self._readers = [(name, place, READERS[name]) for name, place in self._plain.items()]
-        kind_is_implied = "tipo_documento" not in self._plain and any(kind for _, kind in self._documento)
-        self.required = [name for name in REQUIRED if not (kind_is_implied and name == "tipo_documento")]
+        self.imply_kind = "tipo_documento" not in self._plain and any(kind for _, kind in self._documento)
         self.missing = [camelcase(name) for name in REQUIRED if name not in given]
 
     def read(self, numero: int, cells: Cells) -> Fila | None:
         """Return what a row gives, or None for a blank one. A blank cell gives nothing."""
         fila = Fila(numero)
-        if len(cells) > self.width and any(cells[self.width :]):
+        if len(cells) > self.width and not is_blank(cells[self.width :]):
             fila.errores.append(("", "Tiene más celdas que encabezados. Revise si sobra una coma o falta una comilla."))
             return fila
         if len(cells) < self.width:
@@ -151,7 +153,7 @@ class Columns:
         if kind and fila.datos.setdefault("tipo_documento", kind) != kind:
             raise CellInvalido(f"La columna es de {kind}, pero la fila dice {fila.datos['tipo_documento']}.")
         tipo = fila.datos.get("tipo_documento")
-        repaired, repair = (text, None) if tipo in (None, TipoDocumento.OTRO) else _repaired(tipo, text)
+        repaired, repair = repair_numero(tipo, text)
         numero = READERS["numero_documento"](repaired)
         fila.datos["numero_documento"] = documento.normalize(tipo, numero) if tipo else numero
         if repair or not isinstance(cells[place], str):
@@ -166,7 +168,9 @@ def find_headings(rows: Rows) -> tuple[Columns, Iterator[tuple[int, Cells]]]:
     first = [(numero, cells) for numero, cells in islice(rows, HEADINGS_WITHIN) if not is_blank(cells)]
     if not first:
         raise errors.ImportacionRechazada("La hoja está vacía. Ponga los encabezados en la fila 1.")
-    at = max(range(len(first)), key=lambda at: sum(map(is_heading, first[at][1])))  # the first of equals
+    # Every sheet needs the code; without it, the row that is most like headings is what a message is about.
+    with_code = [at for at, (_, cells) in enumerate(first) if any(BY_HEADING.get(_word(c)) == CODE for c in cells)]
+    at = with_code[0] if with_code else max(range(len(first)), key=lambda at: sum(map(is_heading, first[at][1])))
     return Columns(first[at][1]), chain(first[at + 1 :], rows)
 
 
@@ -197,7 +201,7 @@ def read_cell(cell: Any) -> str:
         return "VERDADERO" if cell else "FALSO"
     if isinstance(cell, dict):
         raise CellInvalido("La hoja de cálculo la tomó por una fecha. Dé formato de texto a la columna y corríjala.")
-    if abs(cell) >= 1e15:
+    if not abs(cell) < 1e15:  # NaN, too
         raise CellInvalido(CUT)
     return str(int(cell)) if cell == int(cell) else repr(cell)
 
@@ -211,17 +215,24 @@ def guard_cell(text: str, runs_formulas: bool) -> str:
     return f"'{text}" if would_run or read_cell(text) != text else text
 
 
+def _heading(cell: Any) -> str:
+    """The text of a heading, also of one that a spreadsheet took for a number or a date."""
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return storable(cell["date"] if isinstance(cell, dict) else str(cell))
+
+
 def _word(heading: Any) -> str:
-    decomposed = unicodedata.normalize("NFKD", str(heading).casefold())
+    decomposed = unicodedata.normalize("NFKD", _heading(heading).casefold())
     return "".join(c for c in decomposed if c.isalnum())
 
 
-def _repaired(tipo: TipoDocumento, text: str) -> tuple[str, tuple[str, str] | None]:
+def repair_numero(tipo: TipoDocumento | None, text: str) -> tuple[str, tuple[str, str] | None]:
     """A number without what a spreadsheet did to it (`.0`, an exponent, lost zeros of a DNI), and the warning of that.
 
-    Raises CellInvalido.
+    A number whose kind is not known yet stays as it is. Raises CellInvalido.
     """
-    if text.isdecimal() and len(text) >= 8:
+    if tipo in (None, TipoDocumento.OTRO) or (text.isdecimal() and len(text) >= 8):
         return text, None
     bare = text if tipo is TipoDocumento.CE and not text.endswith(".0") else _whole(text)
     digits = documento.compact(bare)

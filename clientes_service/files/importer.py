@@ -52,7 +52,7 @@ def import_file(
 def _plan(sheet: Sheet, modo: Modo, rules: Rules, staging: Staging, progress: Callable[[float], None]) -> Informe:
     columns, rows = find_headings(sheet.rows())
     _require_columns(columns, modo)
-    planner = Planner(modo, columns.required, rules, staging)
+    planner = Planner(modo, rules, staging, columns.imply_kind)
     informe = planner.informe
     informe.columnas_ignoradas = columns.ignored
     filled = (fila for numero, cells in rows if (fila := columns.read(numero, cells)))

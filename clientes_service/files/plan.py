@@ -1,6 +1,7 @@
 """What each row of a file would do to the directory, by the rules of the API's single calls.
 
-A row is planned on the clients that are stored and on the rows above it; nothing is written here.
+A row is planned on the clients that were stored before the file, and on what the rows above it give; nothing is written
+here. A document counts as taken also where a row above takes it away from its client: split such a file in two.
 """
 
 from collections import defaultdict
@@ -16,15 +17,16 @@ from clientes_service.clientes.documento import Documento, DocumentoInvalido, Ti
 from clientes_service.clientes.models import TipoCliente, code_key, derived_keys
 from clientes_service.clientes.service import DOCUMENTO
 from clientes_service.fields import SPANISH, camelcase
-from clientes_service.files.columns import FIELDS, REQUIRED, Fila
+from clientes_service.files.columns import FIELDS, REQUIRED, CellInvalido, Fila, repair_numero
 from clientes_service.files.staging import COLUMNS, IMAGE, Staging
 from clientes_service.historial.service import Accion, describe
 
 NOTHING = (None,) * (len(COLUMNS) - 2)
 LISTED = 1000  # rows named in each list of a report
 NEEDED = set(REQUIRED)
+UNKNOWN = "Ningún cliente tiene este código. Revíselo o importe con otro modo."
 NO_CLIENTE = "No parece un cliente: faltan el código y el documento. Complete la fila o bórrela."
-STORED = ("id", "version", "vigente", "codigo_clave", *FIELDS)
+STORED = ("id", "version", "vigente", "codigo_clave", "anonimizado", *FIELDS)
 
 
 class Modo(StrEnum):
@@ -75,9 +77,9 @@ class _Draft:
 class Planner:
     """Plans rows some at a time, in order, into a staging table and a report."""
 
-    def __init__(self, modo: Modo, required: Sequence[str], rules: Rules, staging: Staging) -> None:
-        """Begin; `required` are the fields that the row of a new client must fill."""
-        self.modo, self.required, self.rules, self.staging = modo, required, rules, staging
+    def __init__(self, modo: Modo, rules: Rules, staging: Staging, imply_kind: bool) -> None:
+        """Begin; with `imply_kind` a row cannot give the kind of a document without its number."""
+        self.modo, self.rules, self.staging, self.imply_kind = modo, rules, staging, imply_kind
         self.informe = Informe()
 
     def add(self, filas: Sequence[Fila]) -> None:
@@ -106,18 +108,20 @@ class Planner:
 
     def _require(self, fila: Fila) -> None:
         """Add what keeps a row whose code nobody has from being a new client."""
-        if fila.datos.keys() >= NEEDED and self.modo is not Modo.ACTUALIZAR:
+        datos = fila.datos
+        if datos.keys() >= NEEDED and self.modo is not Modo.ACTUALIZAR:
             return
         known = {campo for campo, _ in fila.errores}
-        needed = self.required if not known or self.modo is Modo.CREAR else ()
-        if "codigo_cliente" not in fila.datos and "numero_documento" not in fila.datos and not known:
+        if "" in known or (known and self.modo is not Modo.CREAR):
+            return
+        if not known and "codigo_cliente" not in datos and "numero_documento" not in datos:
             fila.errores.append(("codigoCliente", NO_CLIENTE))
-        elif self.modo is Modo.ACTUALIZAR and "codigo_cliente" in fila.datos and not known:
-            fila.errores.append(
-                ("codigoCliente", "Ningún cliente tiene este código. Revíselo o importe con otro modo.")
-            )
-        elif "" not in known:
-            missing = [camelcase(name) for name in needed if name not in fila.datos]
+        elif self.modo is Modo.ACTUALIZAR:
+            fila.errores.append(("codigoCliente", UNKNOWN if "codigo_cliente" in datos else str(SPANISH["required"])))
+        else:
+            without_number = self.imply_kind and "numero_documento" not in datos
+            implied = {"tipo_documento"} if without_number else set()
+            missing = [camelcase(name) for name in REQUIRED if name not in datos and name not in implied]
             fila.errores += [(name, str(SPANISH["required"])) for name in missing if name not in known]
 
     def _merge(self, draft: _Draft, stored: dict[str, Any]) -> None:
@@ -127,16 +131,22 @@ class Planner:
             fila.errores.append(("codigoCliente", "Ya está en uso; elija otro código."))
             return
         if not stored["vigente"]:
-            fila.errores.append(("codigoCliente", "Es de un cliente que no está vigente. Restáurelo antes."))
+            why = "sus datos se borraron; use otro código" if stored["anonimizado"] else "restáurelo antes"
+            fila.errores.append(("codigoCliente", f"Es de un cliente que no está vigente: {why}."))
             return
         given = {name: value for name, value in fila.datos.items() if name != "codigo_cliente"}
         draft.merged = {name: stored[name] for name in FIELDS} | given
         if not given.keys().isdisjoint(DOCUMENTO):
+            tipo, numero, repair = draft.merged["tipo_documento"], draft.merged["numero_documento"], None
             try:
-                numero = documento.normalize(draft.merged["tipo_documento"], draft.merged["numero_documento"])
-            except DocumentoInvalido as error:
+                if "numero_documento" in given:  # the kind may only be known by now
+                    numero, repair = repair_numero(tipo, numero)
+                numero = documento.normalize(tipo, numero)
+            except (CellInvalido, DocumentoInvalido) as error:
                 fila.errores.append(("numeroDocumento", str(error)))
                 return
+            if repair:
+                fila.advertencias.append(("numeroDocumento", *repair))
             draft.merged["numero_documento"] = given["numero_documento"] = numero
         draft.changes = {name: value for name, value in given.items() if stored[name] != value}
 

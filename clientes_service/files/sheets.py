@@ -26,9 +26,12 @@ MAX_LINES = 2**20  # as many as a spreadsheet has rows; where rows are limited a
 HEADINGS_WITHIN = 10  # rows: a title may stand above the headings
 DELIMITERS = ",;\t"
 XLSX, XLS, UTF16 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-BINARY = bytes(set(range(32)) - set(b"\t\n\r\f"))
+BINARY = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
 
 TOO_BIG = "La hoja es demasiado grande para importarla de una vez. Divídala en varios archivos."
+QUOTES = "Revise las comillas: cada una que abre debe cerrar."
+TOO_LONG = f"Tiene más de {MAX_LINE} caracteres. Acórtela, o revise si le falta una comilla."
+DAMAGED = "El archivo está dañado: guárdelo otra vez, como CSV en UTF-8."
 NOT_XLSX = "El libro está dañado o no es XLSX. Ábralo en su hoja de cálculo y guárdelo otra vez como .xlsx."
 
 # A row as the file has it, by its number in a spreadsheet. XLSX gives numbers, booleans and {"date": …}, too.
@@ -102,9 +105,8 @@ class Sheet:
                     if cells:
                         yield number, cells
             except (csv.Error, UnicodeError) as error:
-                raise errors.ImportacionRechazada(
-                    f"La fila {number + 1} no se puede leer. Revise las comillas: cada una que abre debe cerrar."
-                ) from error
+                what = DAMAGED if isinstance(error, UnicodeError) else TOO_LONG if "large" in str(error) else QUOTES
+                raise errors.ImportacionRechazada(f"La fila {number + 1} no se puede leer. {what}") from error
         self.progress = 1.0
 
     def _xlsx_rows(self) -> Rows:
@@ -114,9 +116,12 @@ class Sheet:
             try:
                 assert process.stdout
                 header = json.loads(process.stdout.readline() or "{}")
-                for number, line in enumerate(process.stdout, 1):
-                    self.progress = number / (header["rows"] + 1)
-                    yield number, json.loads(line)
+                for line in process.stdout:
+                    if not line.endswith(b"\n"):  # it died while it wrote
+                        break
+                    number, cells = json.loads(line)
+                    self.progress = number / header["rows"]
+                    yield number, cells
                 ended = process.wait()
             finally:
                 process.kill()
@@ -130,7 +135,7 @@ class Sheet:
 def _lines(text: io.TextIOWrapper) -> Iterator[str]:
     for line in iter(partial(text.readline, MAX_LINE), ""):
         if len(line) == MAX_LINE:
-            raise csv.Error("line too long")
+            raise csv.Error("line too large")
         yield line
 
 

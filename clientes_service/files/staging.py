@@ -101,6 +101,8 @@ class Staging:
 
     def write(self, creates: int, updates: int, autor: Autor) -> None:
         """Write every planned change with its line of history, or raise PlanObsoleto and write nothing."""
+        if not creates + updates:
+            return
         db.execute("ANALYZE importacion")
         try:
             with transaction():

@@ -11,8 +11,9 @@ from clientes_service.clientes.documento import TipoDocumento
 from clientes_service.clientes.models import Cliente
 from clientes_service.files.columns import BY_HEADING, HEADINGS, KINDS, Columns
 from clientes_service.files.sheets import NO_LIMITS, Sheet
+from tests.conftest import Caller, assert_problem
 from tests.files.conftest import HEADINGS as NAMES
-from tests.files.conftest import as_csv, as_xlsx, row
+from tests.files.conftest import Import, as_csv, as_form, as_xlsx, row
 
 Imported = Callable[..., dict[str, Any]]
 SAMPLE = Path(__file__).parents[2] / "examples" / "clientes.xlsx"
@@ -266,3 +267,107 @@ def test_a_line_without_end_is_not_read_to_its_end(tmp_path: Path) -> None:
     path.write_text("nombre\n" + "x" * 5_000_000)
     with pytest.raises(ImportacionRechazada):
         list(Sheet(path, NO_LIMITS, lambda cell: cell in NAMES).rows())
+
+
+# --- What was found by trying
+
+
+def test_an_apostrophe_of_the_text_s_own_stays(imported: Imported, oficina: Caller) -> None:
+    imported(as_csv([row(1, nombre="'Ntra Señora", tipoDocumento="OTRO", numeroDocumento="'123")]))
+    client = Cliente.get()
+    assert (client.nombre, client.numero_documento) == ("'Ntra Señora", "'123")
+    assert "'Ntra Señora" in oficina.get("/api/clientes/exportar").text
+    assert "''Ntra" not in oficina.get("/api/clientes/exportar").text
+
+
+def test_headings_may_be_dates_numbers_or_damaged(imported: Imported) -> None:
+    headings = [*NAMES, datetime.datetime(2024, 1, 1), 2024, True, None]
+    report = imported(as_xlsx([headings, [*row(1).values(), "x", "y", "z", None]]))
+    assert report["columnasIgnoradas"] == ["2024-01-01", "2024", "True"]
+    text = (",".join(NAMES) + ",Zo\x81na\n" + ",".join(row(2).values()) + ",Jos\xe9\n").encode("latin-1")
+    assert imported(text)["columnasIgnoradas"] == ["Zo?na"]
+    assert Cliente.select().count() == 2
+
+
+def test_a_report_names_some_ignored_columns_and_not_all_of_them(imported: Imported) -> None:
+    wide = ",".join([*NAMES, *[f"columna {number} {'x' * 200}" for number in range(100)]])
+    assert max(map(len, imported(wide + "\n" + ",".join(row(1).values()))["columnasIgnoradas"])) == 100
+    wide = ",".join([*NAMES, *[f"c{number}" for number in range(5000)]])
+    assert len(imported(wide + "\n" + ",".join(row(2).values()))["columnasIgnoradas"]) == 1000
+
+
+def test_a_document_of_a_column_that_says_no_kind_needs_one(imported: Imported) -> None:
+    content = "nombre,tipoCliente,RUC,Documento,codigo\nAna,PERSONA,,01234567,A1\nSol,EMPRESA,20100070970,,A2\n"
+    report = imported(content, "parcial=true")
+    assert report["creados"] == 1
+    assert [(error["fila"], error["campo"]) for error in report["errores"]] == [(2, "tipoDocumento")]
+
+
+def test_what_is_no_number_is_bad() -> None:
+    fila = columns_of("nombre", "telefono").read(2, ["Ana", float("nan")])
+    assert fila
+    assert [campo for campo, _ in fila.errores] == ["telefono"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "cell", "number", "warning"),
+    [
+        (("DNI", "01111111"), "1111111", "01111111", "CEROS_REPUESTOS"),
+        (("RUC", "20100070970"), "20512333797.0", "20512333797", "NUMERO_CONVERTIDO"),
+        (("RUC", "20100070970"), "2.0512333797E10", "20512333797", "NUMERO_CONVERTIDO"),
+    ],
+)
+def test_a_number_is_repaired_by_the_kind_that_is_stored(
+    imported: Imported, make_cliente: Imported, stored: tuple[str, str], cell: str, number: str, warning: str
+) -> None:
+    make_cliente(tipoDocumento=stored[0], numeroDocumento=stored[1], codigoCliente="A")
+    report = imported(f"codigo,numeroDocumento\nA,{cell}\n", "modo=actualizar")
+    assert warning in [each["codigo"] for each in report["advertencias"]]
+    assert Cliente.get().numero_documento == number
+
+
+def test_headings_are_the_row_that_has_the_code(imported: Imported, make_cliente: Imported) -> None:
+    make_cliente(codigoCliente="A")
+    content = "codigo,telefono,Canal,Medio\nA,952000111,x,\nCódigo,Correo,WhatsApp,\n"
+    report = imported(content, "modo=actualizar&parcial=true")
+    assert (report["filas"], report["actualizados"], report["columnasIgnoradas"]) == (2, 1, ["Canal", "Medio"])
+
+
+def test_a_cell_of_blanks_beyond_the_headings_is_none(imported: Imported) -> None:
+    imported(",".join(NAMES) + "\n" + ",".join(row(1).values()) + ", ,-\n")
+
+
+def test_a_line_too_long_is_told_as_such_and_a_vertical_tab_is_a_line_break(send: Import, imported: Imported) -> None:
+    assert "caracteres" in send(",".join(NAMES) + "\n" + "x" * 100_001).json["detail"]
+    imported(as_csv([row(1, nombre="Ana\vMaría")]))
+    assert Cliente.get().nombre == "Ana María"
+
+
+def test_the_row_of_an_anonymised_client_says_so(admin: Caller, send: Import, make_cliente: Imported) -> None:
+    id = make_cliente(codigoCliente="A")["id"]
+    admin.post(f"/api/clientes/{id}/anonimizar")
+    [error] = send("codigo,telefono\nA,952000111\n", "modo=upsert").json["errores"]
+    assert "se borraron" in error["mensaje"]
+
+
+def test_titles_and_blank_rows_are_no_rows(send: Import, monkeypatch: pytest.MonkeyPatch) -> None:
+    from clientes_service.files import views
+    from clientes_service.files.sheets import Limits
+
+    monkeypatch.setattr(views, "LIMITS", Limits(rows=5, unpacked=10**8, memory=10**9))
+    table: list[list[Any]] = [["Clientes"], [], NAMES, *[list(row(number).values()) for number in range(5)]]
+    for content in (as_xlsx([*table, *[[] for _ in range(90)], [" "]]), "\n".join(",".join(cells) for cells in table)):
+        assert send(content, "simular=true").status_code == 200
+
+
+def test_two_files_in_one_form_are_422(oficina: Caller) -> None:
+    content, kind = as_form(as_csv([row(1)]))
+    twice = content.replace(b"--limite--", content[: content.rindex(b"--limite--")] + b"--limite--")
+    answer = oficina.post("/api/clientes/importar", data=twice, content_type=kind)
+    assert_problem(answer, 422, "VALIDACION", "archivo")
+
+
+def test_both_processes_cut_a_cell_at_the_same_length() -> None:
+    from clientes_service.files import columns, sheets, xlsx_process
+
+    assert (xlsx_process.MAX_CELL, xlsx_process.MAX_TITLES) == (columns.MAX_CELL, sheets.HEADINGS_WITHIN)

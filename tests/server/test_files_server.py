@@ -28,6 +28,7 @@ from tests.server.wire import connected, sign_in
 MEGABYTE = 1 << 20
 SHEET = "xl/worksheets/sheet1.xml"
 HEAD = b'<?xml version="1.0"?><worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+SHARED = b'<?xml version="1.0"?><sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><si><t>'
 TAIL = b"</sheetData></worksheet>"
 CELL = '<c r="%s" t="inlineStr"><is><t>%s</t></is></c>'
 ENTITIES = b'<!ENTITY a0 "lol">' + b"".join(b'<!ENTITY a%d "%s">' % (i, b"&a%d;" % (i - 1) * 10) for i in range(1, 10))
@@ -88,6 +89,11 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     ),
     "rows without end": lambda: workbook(
         itertools.chain([HEAD], itertools.repeat(b"<row><c><v>1</v></c></row>" * 10_000, 500), [TAIL])
+    ),
+    "one long text many times": lambda: workbook(
+        [HEAD, b'<row r="1">', *(f'<c r="{column(n)}1" t="s"><v>0</v></c>'.encode() for n in range(1, 21)), b"</row>",
+         TAIL],
+        {"xl/sharedStrings.xml": [SHARED, b"a" * 9_000_000, b"</t></si></sst>"]},
     ),
     "entities": lambda: workbook(
         [b'<?xml version="1.0"?><!DOCTYPE x [' + ENTITIES + b"]>", HEAD[21:], (CELL % ("A1", "&a9;")).encode(), TAIL]
