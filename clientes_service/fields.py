@@ -20,6 +20,10 @@ SPANISH: dict[str, str | list[Any] | dict[Any, Any]] = {
     "validator_failed": "No es válido.",
 }
 
+# Addresses as nearly all are, which marshmallow's rule accepts, too; the rest is left to it.
+PLAIN_EMAIL = re.compile(
+    r"[a-zA-Z0-9]+(?:[._+-][a-zA-Z0-9]+)*@(?:[a-zA-Z0-9]{1,30}(?:-[a-zA-Z0-9]{1,30})?\.)+[a-zA-Z]{2,20}"
+)
 
 # What an answer's field of time looks like in the OpenAPI document.
 FECHA = {"format": "date-time", "example": "2026-11-24T15:04:05.123Z"}
@@ -105,7 +109,9 @@ class Email(Text):
     def read(self, typed: str) -> str | None:
         """Return an address as it is stored; raise marshmallow's ValidationError."""
         text = super().read(typed)
-        domain = "." if text is None else self.check(text).rpartition("@")[2]
+        if text is None or PLAIN_EMAIL.fullmatch(text):
+            return text
+        domain = self.check(text).rpartition("@")[2]
         if "." not in domain or domain.startswith("["):  # an address of a machine, not of a person
             raise ma.ValidationError(self.check.error)
         return text

@@ -73,7 +73,7 @@ def person_key(tipo: TipoDocumento, numero: str) -> str:
 
     A RUC that begins with 10 belongs to a person and holds the DNI in its digits 3 to 10.
     """
-    return numero[2:10] if tipo is RUC and numero.startswith("10") else comparison_key(numero)
+    return numero[2:10] if tipo == RUC and numero.startswith("10") else comparison_key(numero)
 
 
 def same_person(one: Documento, other: Documento) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Self
 from peewee import AutoField, BigIntegerField, BooleanField, CharField, IntegerField, TextField
 
 from clientes_service import db
-from clientes_service.clientes.documento import TipoDocumento, comparison_key, person_key
+from clientes_service.clientes.documento import comparison_key, person_key
 from clientes_service.clientes.texts import search_text, spanish_sort_key
 from clientes_service.clock import utc_now
 from clientes_service.db import BaseModel
@@ -101,7 +101,7 @@ def derived_keys(datos: Mapping[str, Any]) -> dict[str, str]:
     return {
         "nombre_orden": spanish_sort_key(datos["nombre"]),
         "documento_clave": comparison_key(numero),
-        "persona_clave": person_key(TipoDocumento(datos["tipo_documento"]), numero),
+        "persona_clave": person_key(datos["tipo_documento"], numero),
         "codigo_clave": code_key(datos["codigo_cliente"]),
         "texto": search_text(datos),
     }

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 # After every letter: what turns n into ñ in a sort key. A private-use character, which no name contains.
@@ -16,31 +16,53 @@ DIGITS = re.compile("[0-9]+")
 GAPS = re.compile(r"[\s-]+")
 
 
-class _NoMarks(dict[int, int | None]):
-    """What `str.translate` takes to drop combining marks; learns each character at its first sight."""
-
-    def __missing__(self, code_point: int) -> int | None:
-        kept = None if unicodedata.combining(chr(code_point)) else code_point
-        self[code_point] = kept
-        return kept
+def _without_marks(text: str) -> str:
+    """Compatibility-decomposed (NFKD), without combining marks."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
-NO_MARKS = _NoMarks()
+def _sort_key(nombre: str) -> str:
+    marked = unicodedata.normalize("NFC", nombre).casefold().replace("ñ", f"n{AFTER_Z}")
+    return _without_marks(marked)
+
+
+def _folded(text: str) -> str:
+    return _without_marks(text).casefold()
+
+
+class _ByTable:
+    """A rule that turns each Latin-1 character into something, as a table made from the rule itself.
+
+    Nearly all texts are Latin-1, and of its characters nearly all become one of Latin-1, too; the rule does the rest.
+    """
+
+    def __init__(self, rule: Callable[[str], str]) -> None:
+        becomes = [rule(chr(code)) for code in range(256)]
+        odd = [code for code, text in enumerate(becomes) if len(text) != 1 or text > "\xff"]
+        self._rule, self._odd = rule, bytes(odd)
+        self._table = bytes(0 if code in odd else ord(becomes[code]) for code in range(256))
+
+    def __call__(self, text: str) -> str:
+        try:
+            raw = text.encode("latin-1")
+        except UnicodeEncodeError:
+            return self._rule(text)
+        if len(raw.translate(None, self._odd)) < len(raw):
+            return self._rule(text)
+        return raw.translate(self._table).decode("latin-1")
+
+
+_short_sort_key, _short_fold = _ByTable(_sort_key), _ByTable(_folded)
 
 
 def spanish_sort_key(nombre: str) -> str:
     """A text whose code points sort as a Spanish reader expects: no case, no accents, ñ after n."""
-    if nombre.isascii():
-        return nombre.casefold()
-    marked = unicodedata.normalize("NFC", nombre).casefold().replace("ñ", f"n{AFTER_Z}")
-    return unicodedata.normalize("NFKD", marked).translate(NO_MARKS)
+    return _short_sort_key(nombre)
 
 
 def fold(text: str) -> str:
     """A text without case and accents, as searches compare it: `Ñandú` is `nandu`."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFKD", text).translate(NO_MARKS).casefold()
+    return _short_fold(text)
 
 
 def search_text(datos: Mapping[str, Any]) -> str:
@@ -48,10 +70,11 @@ def search_text(datos: Mapping[str, Any]) -> str:
 
     Numbers are there a second time without the spaces and hyphens between their digits.
     """
-    text = fold("\n".join([value for name in SEARCHED if (value := datos.get(name))]))
-    numbers = [fold(value) for name in ("telefono", "numero_documento") if (value := datos.get(name))]
-    bare = [digits for number in numbers if GAPS.search(number) for digits in DIGITS.findall(GAPS.sub("", number))]
-    return "\n".join([text, *bare]) if bare else text
+    lines = [fold("\n".join([value for name in SEARCHED if (value := datos.get(name))]))]
+    for name in ("telefono", "numero_documento"):
+        if (number := datos.get(name)) and not number.isalnum():
+            lines += DIGITS.findall(GAPS.sub("", fold(number)))
+    return "\n".join(lines)
 
 
 def search_words(typed: str) -> tuple[str, ...]:

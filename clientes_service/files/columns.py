@@ -193,9 +193,12 @@ def read_cell(cell: Any) -> str:
     if isinstance(cell, str):
         if len(cell) > MAX_CELL:
             raise CellInvalido(f"La celda tiene más de {MAX_CELL} caracteres.")
-        if not cell.strip(BLANKS):
+        if cell[:1].isalnum():  # nearly always
+            text = cell
+        elif not cell.strip(BLANKS):
             return ""
-        text = cell[1:] if GUARDED.match(cell) else cell
+        else:
+            text = cell[1:] if GUARDED.match(cell) else cell
         return text if text.isprintable() else LINE_BREAK.sub(" ", text)
     if isinstance(cell, bool):
         return "VERDADERO" if cell else "FALSO"

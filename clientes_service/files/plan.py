@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any
 
 from clientes_service import db, errors
@@ -19,10 +20,12 @@ from clientes_service.clientes.service import DOCUMENTO
 from clientes_service.fields import SPANISH, camelcase
 from clientes_service.files.columns import FIELDS, REQUIRED, CellInvalido, Fila, repair_numero
 from clientes_service.files.staging import COLUMNS, IMAGE, Staging
-from clientes_service.historial.service import Accion, describe
+from clientes_service.historial.service import Accion, describe, describe_new
 
 NOTHING = (None,) * (len(COLUMNS) - 2)
 LISTED = 1000  # rows named in each list of a report
+EMPTY = dict.fromkeys(FIELDS)
+IN_ORDER = itemgetter(*IMAGE)
 NEEDED = set(REQUIRED)
 UNKNOWN = "Ningún cliente tiene este código. Revíselo o importe con otro modo."
 NO_CLIENTE = "No parece un cliente: faltan el código y el documento. Complete la fila o bórrela."
@@ -164,11 +167,11 @@ class Planner:
             act = (stored["id"], stored["version"], Accion.ACTUALIZADO, describe(stored, draft.changes))
         else:
             self.informe.creados += 1
-            act = (None, None, Accion.CREADO, describe({}, draft.changes))
-        image = merged | draft.keys
+            act = (None, None, Accion.CREADO, describe_new(draft.changes))
+        image: dict[str, Any] = EMPTY | merged | draft.keys
         self._given[image["persona_clave"]].append((image["tipo_documento"], image["documento_clave"]))
         orden = self.informe.creados + self.informe.actualizados
-        return (fila.numero, orden, *act, *[image.get(name) for name in IMAGE])
+        return (fila.numero, orden, *act, *IN_ORDER(image))
 
     def _warn(self, draft: _Draft) -> None:
         merged = draft.merged

@@ -44,7 +44,7 @@ class Autor:
 
 
 class Linea(BaseModel):
-    """One change of one client; `cambios` is JSON, by the API's field names."""
+    """One change of one client; `cambios` is JSON, as `describe` or, of a creation, `describe_new` gives it."""
 
     version = BigIntegerField(primary_key=True)
     epoca = CharField(8)
@@ -74,7 +74,9 @@ class Linea(BaseModel):
     @property
     def diferencias(self) -> dict[str, dict[str, Any]]:
         """Each changed field before and after."""
-        parsed: dict[str, dict[str, Any]] = orjson.loads(self.cambios)
+        parsed: dict[str, Any] = orjson.loads(self.cambios)
+        if self.accion == Accion.CREADO:
+            return {name: {"antes": None, "despues": value} for name, value in parsed.items()}
         return parsed
 
 
@@ -88,20 +90,27 @@ def record(cliente: Any, accion: Accion, before: Mapping[str, Any], after: Mappi
 
     `before` and `after` hold fields by their Python names; what is equal in both is no change and is left out.
     """
-    change = (cliente.version, cliente.epoca, cliente.id, accion, cliente.fecha_modificacion, describe(before, after))
+    cambios = describe_new(after) if accion is Accion.CREADO else describe(before, after)
+    change = (cliente.version, cliente.epoca, cliente.id, accion, cliente.fecha_modificacion, cambios)
     db.execute(INSERT, (*change, autor.usuario_id, autor.usuario_externo, autor.nombre, autor.origen))
 
 
 def record_all(changes: str, params: Sequence[Any], autor: Autor) -> None:
     """Write the lines of many changes at once; called inside their transaction.
 
-    `changes` is a query of their version, epoch, client, action, time and description, as `describe` gives it.
+    `changes` is a query of their version, epoch, client, action, time and description, as `describe` and `describe_new`
+    give it.
     """
     author = "CAST(? AS BIGINT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT)"
     db.execute(
         f"INSERT INTO historial ({CHANGE}, {AUTHOR}) SELECT {CHANGE}, {author} FROM ({changes}) AS changes",  # noqa: S608
         (autor.usuario_id, autor.usuario_externo, autor.nombre, autor.origen, *params),
     )
+
+
+def describe_new(after: Mapping[str, Any]) -> str:
+    """The given fields of a creation by the API's names, as JSON; that there was nothing before goes without saying."""
+    return orjson.dumps({camelcase(name): value for name, value in after.items() if value is not None}).decode()
 
 
 def describe(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -193,3 +193,21 @@ def test_a_body_that_is_not_an_object_is_refused(tecnico: Caller, make_cliente: 
     answer = tecnico(method, path, data=json.dumps(body), content_type=JSON)
     problem = assert_problem(answer, 422, "VALIDACION", "")
     assert "objeto" in problem["errors"][0]["message"]
+
+
+def test_a_plain_address_is_one_by_the_full_rule() -> None:
+    from hypothesis import given, settings
+    from hypothesis import strategies as st
+    from marshmallow import validate
+
+    from clientes_service.fields import PLAIN_EMAIL
+
+    @settings(max_examples=500)
+    @given(st.from_regex(PLAIN_EMAIL, fullmatch=True))
+    def check(address: str) -> None:
+        assert validate.Email()(address) == address
+
+    check()
+    assert PLAIN_EMAIL.fullmatch("ana.quispe+obras@mi-casa.example.pe")
+    for other in ("a@localhost", "a..b@example.pe", "a@-x.pe", "a@[1.2.3.4]", "ñ@example.pe", "a@example.p"):
+        assert not PLAIN_EMAIL.fullmatch(other)

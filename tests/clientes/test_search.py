@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clientes_service.clientes import texts
 from clientes_service.clientes.models import Cliente
 from tests.conftest import EMPRESA, Caller, assert_problem
 from tests.files.conftest import as_csv, as_form
@@ -146,3 +147,15 @@ def test_every_change_is_found_at_once(admin: Caller) -> None:
     assert found(admin, "tercero", vigente="todos") == []
     assert found(admin, "anonimizado", vigente="todos") == [id]
     assert "tercero" not in {row.texto for row in Cliente.select()}
+
+
+@pytest.mark.parametrize(("short", "rule"), [(texts.fold, texts._folded), (texts.spanish_sort_key, texts._sort_key)])
+def test_the_table_gives_what_the_rule_does(short: Callable[[str], str], rule: Callable[[str], str]) -> None:
+    rng = random.Random(1)
+    for top in (0x7F, 0xFF, 0x17F, 0xFFFF):
+        for _ in range(2000):
+            text = "".join(chr(rng.randrange(32, top)) for _ in range(rng.randrange(12)))
+            if text.isprintable():
+                assert short(text) == rule(text)
+    for text in ("Ñandú", "a\u034fb", "\u05d0\u05b8", "e\u0301\u0328", "Straße", "\ufb01n", "İ", "½ ª"):
+        assert texts.fold(text) == plain(text)
