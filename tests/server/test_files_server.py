@@ -224,7 +224,19 @@ def test_a_chunked_upload_over_the_limit_is_413(start_server: Callable[..., Serv
 def test_others_read_and_write_while_a_hundred_thousand_rows_are_imported(start_server: Callable[..., Server]) -> None:
     server = start_server(workers=2)
     token = str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
-    content = as_csv([row(number) for number in range(100_000)])
+    content = as_csv(
+        [
+            row(
+                number,
+                nombre=f"María Ñahui Gutiérrez {number * 7919 % 100_003}",
+                direccion=f"Av. Los Álamos {number}, Tacna",
+                telefono=f"9{number:08d}",
+                email=f"cliente{number}@example.pe",
+                contactoRepresentante="Víctor Huamán",
+            )
+            for number in range(100_000)
+        ]
+    )
     done, longest = threading.Event(), {"read": 0.0, "write": 0.0}
     made: list[int] = []
 
