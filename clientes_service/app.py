@@ -1,5 +1,8 @@
 """create_app: the one place that assembles the service."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -17,6 +20,14 @@ from clientes_service.historial.views import blp as historial
 EXPOSED_HEADERS = ["Content-Disposition", "ETag", "Link", "Location", "Retry-After", "X-Request-Id"]
 
 
+class Service(Flask):
+    """Flask without asynchronous views: it need not ask of each function, on each request, whether it is one."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
 def create_app(config: Config | None = None) -> Flask:
     """Make the application from its settings, by default those of the environment. Raises ConfigError.
 
@@ -25,7 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or settings.load()
     logs.configure(config.log_level)
     db.connect(config.database_url)
-    app = Flask(__name__, static_folder=None)
+    app = Service(__name__, static_folder=None)
     app.config["SERVICE"] = config
     tokens.init_app(app, config)
     if config.local_auth:

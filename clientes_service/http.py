@@ -1,8 +1,8 @@
 """What HTTP needs everywhere: ids in paths, ETags, headers, and one shape for every error."""
 
 import logging
+import os
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -119,7 +119,7 @@ def request_id() -> str:
     """The caller's X-Request-Id where it is sane, else one made here."""
     if "request_id" not in g:
         given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if SANE_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        g.request_id = given if SANE_REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
         request.environ["clientes.request_id"] = g.request_id  # for the access log
     return str(g.request_id)
 

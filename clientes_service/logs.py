@@ -6,6 +6,7 @@ import logging.config
 from datetime import timedelta
 from typing import Any
 
+import orjson
 from gunicorn.glogging import Logger
 
 from clientes_service.clock import utc_now
@@ -20,7 +21,11 @@ class JsonFormatter(logging.Formatter):
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line)
+        try:
+            text = orjson.dumps(line).decode()
+        except TypeError:  # what is no JSON, or no text, such as a lone surrogate
+            return json.dumps(line, default=str)
+        return text if text.isascii() else json.dumps(line)  # whatever the encoding of the stream
 
 
 def configure(level: str) -> None:

@@ -38,11 +38,12 @@ class Parser(FlaskParser):
         if location != "query":
             return super().parse(argmap, req, location=location, **kwargs)
         key = (id(argmap), request.query_string)
-        if key not in self._queries:
+        known = self._queries.get(key)
+        if known is None:
             if len(self._queries) >= REMEMBERED:
                 self._queries.clear()
-            self._queries[key] = super().parse(argmap, req, location=location, **kwargs)
-        return dict(self._queries[key])
+            known = self._queries[key] = super().parse(argmap, req, location=location, **kwargs)
+        return dict(known)
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,6 +2,7 @@
 
 import json
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -113,6 +114,23 @@ def test_dates_are_kept(issuer: Issuer) -> None:
     assert_refused(issuer(exp=now - 1))
     assert_refused(issuer(exp=None))
     assert_refused(issuer(nbf=now + 60))
+
+
+def test_a_signature_is_remembered_and_the_end_of_its_token_is_kept(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from clientes_service.auth import tokens
+
+    now = time.time()
+    for exp in (int(now) + 60, str(int(now) + 60)):  # PyJWT takes a text of digits, too
+        claims = {"sub": "ana", "exp": exp}
+        caller = Caller(issuer.app, jwt.PyJWS().encode(json.dumps(claims).encode(), issuer.key, issuer.algorithm))
+        for _ in range(2):
+            assert caller.get("/api/clientes").status_code == 200
+        with monkeypatch.context() as later:
+            later.setattr(tokens, "time", SimpleNamespace(time=lambda: now + 61))
+            assert_refused(caller)
+        assert caller.get("/api/clientes").status_code == 200
 
 
 def test_a_token_of_another_key_or_algorithm_is_refused(issuer: Issuer, private_keys: dict[str, Any]) -> None:
