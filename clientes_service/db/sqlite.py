@@ -16,9 +16,10 @@ BUSY_SECONDS = 10
 BUSY_PAUSE = 0.001
 
 # FULL, because NORMAL may lose at power loss a commit that a phone has already seen. The busy handler is set before
-# these, so that switching to WAL waits for another process that does the same.
+# these, so that switching to WAL waits for another process that does the same. A rollback of temporary tables is kept in
+# memory, so these must not be overwritten when they are dropped: with secure_delete all of them would go through it.
 PRAGMAS = (("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1), ("cache_size", -16_000),
-           ("temp.journal_mode", "memory"), ("secure_delete", 1))  # fmt: skip
+           ("temp.journal_mode", "memory"), ("main.secure_delete", 1))  # fmt: skip
 
 # What the machine, not the request, is at fault for: busy, full, read-only or away.
 UNAVAILABLE = (

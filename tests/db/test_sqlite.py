@@ -39,7 +39,8 @@ def cause(error: BaseException) -> BaseException:
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1)]
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("secure_delete", 1), ("temp.secure_delete", 0)],
 )
 def test_the_pragmas_are_in_force_on_every_connection(app: Flask, pragma: str, value: Any) -> None:
     assert value_of(pragma) == value

@@ -277,6 +277,23 @@ def test_others_read_and_write_while_a_hundred_thousand_rows_are_imported(start_
     assert longest["read"] < 1 * SLACK
 
 
+@pytest.mark.load
+def test_memory_does_not_grow_with_the_rows(start_server: Callable[..., Server], tmp_path: Path) -> None:
+    server = start_server(workers=1)
+    peaks = []
+    for first, count in ((0, 10_000), (10_000, 90_000)):
+        path = tmp_path / f"{count}.csv"
+        path.write_bytes(as_csv([row(first + number) for number in range(count)]))
+        command = [str(BIN / "clientes-service"), "import", str(path)]
+        process = subprocess.Popen(command, env=server.environ, cwd=ROOT, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        peaks.append(usage.ru_maxrss * 1024)
+    print(f"peaks: {peaks}")
+    assert peaks[1] - peaks[0] < 20 * MEGABYTE
+
+
 @pytest.mark.parametrize("seconds", [0.1, 0.4, 0.7, 0.9, 1.0, 1.1, 1.2, 1.4])
 def test_killed_in_the_middle_an_import_leaves_all_or_nothing(
     start_server: Callable[..., Server], tmp_path: Path, seconds: float
