@@ -24,8 +24,10 @@ class JsonFormatter(logging.Formatter):
         try:
             text = orjson.dumps(line).decode()
         except TypeError:  # what is no JSON, or no text, such as a lone surrogate
-            return json.dumps(line, default=str)
-        return text if text.isascii() else json.dumps(line)  # whatever the encoding of the stream
+            return json.dumps(line, default=str, separators=(",", ":"))
+        return (
+            text if text.isascii() else json.dumps(line, separators=(",", ":"))
+        )  # whatever the encoding of the stream
 
 
 def configure(level: str) -> None:

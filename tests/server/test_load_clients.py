@@ -202,4 +202,4 @@ def test_a_service_that_is_not_ready_is_asked_again(start_server: Callable[..., 
     engine.close()
     assert (loaded.returncode, loaded.stderr) == (0, "")
     assert time.monotonic() - started >= 2
-    assert '"status": 503' in server.log.read_text()
+    assert '"status":503' in server.log.read_text()
