@@ -22,12 +22,12 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         try:
-            text = orjson.dumps(line).decode()
+            text = orjson.dumps(line)
         except TypeError:  # what is no JSON, or no text, such as a lone surrogate
-            return json.dumps(line, default=str, separators=(",", ":"))
-        return (
-            text if text.isascii() else json.dumps(line, separators=(",", ":"))
-        )  # whatever the encoding of the stream
+            text = b"\xff"
+        if text.isascii():
+            return text.decode()
+        return json.dumps(line, default=str, separators=(",", ":"))  # in ASCII, whatever the stream's encoding
 
 
 def configure(level: str) -> None:

@@ -10,6 +10,10 @@ from clientes_service.config import Config
 from clientes_service.errors import FieldError
 
 MOST_IDS = 100  # a document such as «S/N» may stand on thousands of clients
+OTHERS = """
+    SELECT id FROM cliente WHERE persona_clave = ? AND vigente AND id <> ?
+    AND ((tipo_documento = ? AND documento_clave = ?) OR tipo_documento = ?) ORDER BY id LIMIT ?
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +83,6 @@ def _others_with_documento(cliente: Cliente) -> list[int] | None:
     counterpart = {TipoDocumento.RUC: TipoDocumento.DNI, TipoDocumento.DNI: TipoDocumento.RUC}.get(tipo)
     found = db.execute(OTHERS, (cliente.persona_clave, cliente.id or 0, tipo, clave, counterpart, MOST_IDS))
     return [id for (id,) in found.fetchall()] or None
-
-
-OTHERS = """
-    SELECT id FROM cliente WHERE persona_clave = ? AND vigente AND id <> ?
-    AND ((tipo_documento = ? AND documento_clave = ?) OR tipo_documento = ?) ORDER BY id LIMIT ?
-"""
 
 
 WRONG_CHECK_DIGIT = Advertencia(

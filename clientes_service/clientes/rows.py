@@ -61,9 +61,9 @@ def row_of(cliente: Cliente) -> Row:
     return tuple(getattr(cliente, name) for name in NAMES)
 
 
-def as_json(row: Row) -> bytes:
-    """A client's JSON."""
-    return orjson.dumps(as_member(row)) + b"\n"
+def as_json(row: Row, **others: Any) -> bytes:
+    """A client's JSON, with other members at its end."""
+    return orjson.dumps({**as_member(row), **others}) + b"\n"
 
 
 def page_as_json(rows: Iterable[Row], **others: Any) -> bytes:

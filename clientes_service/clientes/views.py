@@ -4,7 +4,6 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlencode
 
-import orjson
 from flask import Response, request
 
 from clientes_service import errors
@@ -183,8 +182,7 @@ def _written(escrito: Escrito, status: int = 200) -> Response:
         for advertencia in escrito.advertencias
     ]
     row = rows.row_of(escrito.cliente)
-    body = orjson.dumps({**rows.as_member(row), "advertencias": advertencias}) + b"\n"
-    response = Response(body, status, mimetype="application/json")
+    response = Response(rows.as_json(row, advertencias=advertencias), status, mimetype="application/json")
     if status == 201:
         response.headers["Location"] = f"{blp.url_prefix}/{row[0]}"
     return with_etag(response, rows.version_of(row))

@@ -7,9 +7,7 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any
 
-import orjson
-
-from clientes_service.clientes.rows import MEMBERS, as_member
+from clientes_service.clientes.rows import MEMBERS, as_json, as_member
 from clientes_service.clientes.search import Filters, iterate_rows
 from clientes_service.files.columns import guard_cell
 from clientes_service.files.xlsx_stream import write_xlsx
@@ -34,11 +32,11 @@ def export_clientes(filters: Filters, formato: Formato) -> Iterator[bytes]:
     """Yield a file of these clients, with the API's field names."""
     found = iterate_rows(filters)
     first = next(found, [])  # read before the stream begins, so that an error can still be answered as one
-    pages = ([as_member(row) for row in rows] for rows in chain([first], found))
+    pages = chain([first], found)
     if formato is Formato.NDJSON:
-        return (b"".join(orjson.dumps(cliente) + b"\n" for cliente in page) for page in pages)
+        return (b"".join(map(as_json, rows)) for rows in pages)
     is_csv = formato is Formato.CSV
-    cells = ([[_cell(value, is_csv) for value in cliente.values()] for cliente in page] for page in pages)
+    cells = ([[_cell(value, is_csv) for value in as_member(row).values()] for row in rows] for rows in pages)
     return _write_csv(cells) if is_csv else write_xlsx(MEMBERS, cells)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import PASSWORD
 from tests.engines import Databases
+from tests.server.wire import sign_in
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -93,3 +94,9 @@ def start_server(tmp_path_factory: pytest.TempPathFactory, databases: Databases)
     for server in servers:
         server.stop()
         databases.drop(server.environ["DATABASE_URL"])
+
+
+@pytest.fixture(scope="module")
+def token(server: Server) -> str:
+    """An access token of the ADMIN of the module's `server`."""
+    return str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])

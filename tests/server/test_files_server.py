@@ -161,11 +161,6 @@ def server(start_server: Callable[..., Server]) -> Server:
 
 
 @pytest.fixture(scope="module")
-def token(server: Server) -> str:
-    return str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
-
-
-@pytest.fixture(scope="module")
 def worker(server: Server, token: str) -> int:
     """The process id of the one worker, after it has imported something ordinary."""
     assert upload(server, token, as_csv([row(9_000_000)]))[0] == 200

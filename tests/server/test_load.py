@@ -12,9 +12,9 @@ import pytest
 from clientes_service import config as settings
 from clientes_service import db
 from clientes_service.clientes.models import Cliente, Contador
-from tests.conftest import EMPRESA, PASSWORD
-from tests.server.conftest import ADMIN_DNI, Server
-from tests.server.wire import Wire, connected, sign_in
+from tests.conftest import EMPRESA
+from tests.server.conftest import Server
+from tests.server.wire import Wire, connected
 
 CONNECTIONS = 64
 WRITES = 20_000
@@ -28,11 +28,6 @@ pytestmark = pytest.mark.load
 @pytest.fixture(scope="module")
 def server(start_server: Callable[..., Server]) -> Server:
     return start_server(workers=4)
-
-
-@pytest.fixture(scope="module")
-def token(server: Server) -> str:
-    return str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
 
 
 @pytest.fixture
