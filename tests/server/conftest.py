@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from clientes_service import config as settings
+from clientes_service import db
+from clientes_service.clientes.models import Cliente, Contador
+from clientes_service.historial.service import Linea
 from tests.conftest import PASSWORD
 from tests.engines import Databases
 from tests.server.wire import sign_in
@@ -20,6 +24,8 @@ from tests.server.wire import sign_in
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 ADMIN_DNI = "40000001"
+# Tests run beside each other, on machines that may be slow; alone on two cores the slowest takes 1.4 s.
+SLACK = 3
 
 
 def unused_port() -> int:
@@ -75,6 +81,14 @@ class Server:
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
+
+
+def counts(environ: dict[str, str]) -> tuple[int, int, int]:
+    """How many clients, lines of history and numbered changes there are."""
+    db.connect(settings.load(environ).database_url)
+    counted = Cliente.select().count(), Linea.select().count(), Contador.get().valor
+    db.database.close()
+    return counted
 
 
 @pytest.fixture(scope="module")

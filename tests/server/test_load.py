@@ -1,7 +1,9 @@
 """Real gunicorn under load: 4 workers of 4 threads, 64 connections, and the races that one process cannot show."""
 
+import itertools
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +14,10 @@ import pytest
 from clientes_service import config as settings
 from clientes_service import db
 from clientes_service.clientes.models import Cliente, Contador
-from tests.conftest import EMPRESA
-from tests.server.conftest import Server
-from tests.server.wire import Wire, connected
+from tests.conftest import EMPRESA, PASSWORD
+from tests.files.conftest import as_csv, row
+from tests.server.conftest import ADMIN_DNI, SLACK, Server, counts
+from tests.server.wire import Wire, connected, sign_in, upload
 
 CONNECTIONS = 64
 WRITES = 20_000
@@ -143,3 +146,59 @@ def test_readers_go_on_while_others_write(in_parallel: InParallel) -> None:
         return wire.call("GET", "/api/clientes?size=100&sort=nombre").status
 
     assert Counter(in_parallel(CONNECTIONS, act)) == {200: CONNECTIONS // 2, 201: CONNECTIONS // 2}
+
+
+def test_others_read_and_write_while_a_hundred_thousand_rows_are_imported(start_server: Callable[..., Server]) -> None:
+    server = start_server(workers=2)
+    token = str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
+    content = as_csv(
+        [
+            row(
+                number,
+                nombre=f"María Ñahui Gutiérrez {number * 7919 % 100_003}",
+                direccion=f"Av. Los Álamos {number}, Tacna",
+                telefono=f"9{number:08d}",
+                email=f"cliente{number}@example.pe",
+                contactoRepresentante="Víctor Huamán",
+            )
+            for number in range(100_000)
+        ]
+    )
+    done, longest = threading.Event(), {"read": 0.0, "write": 0.0}
+    made: list[int] = []
+
+    def act(kind: str, call: Callable[[Any, int], Any]) -> None:
+        with connected(server.url, token) as wire:
+            for number in itertools.count():
+                if done.is_set():
+                    return
+                started = time.monotonic()
+                answer = call(wire, number)
+                longest[kind] = max(longest[kind], time.monotonic() - started)
+                assert answer.status in (200, 201), answer.text
+                if kind == "write":
+                    made.append(answer.json["id"])
+                time.sleep(0.01)
+
+    def write(wire: Any, number: int) -> Any:
+        return wire.call(
+            "POST", "/api/clientes", {**EMPRESA, "codigoCliente": f"OTRO{number}", "numeroDocumento": "1" * 11}
+        )
+
+    threads = [
+        threading.Thread(target=act, args=("write", write)),
+        threading.Thread(target=act, args=("read", lambda wire, number: wire.call("GET", "/api/clientes?size=20"))),
+    ]
+    for thread in threads:
+        thread.start()
+    status, answer = upload(server.url, token, content)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert status == 200, answer
+    assert b'"creados":100000' in answer
+    assert len(made) > 20
+    assert counts(server.environ) == (100_000 + len(made),) * 3
+    print(f"longest wait: {longest}")
+    assert longest["write"] < 1 * SLACK
+    assert longest["read"] < 1 * SLACK

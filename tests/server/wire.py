@@ -2,10 +2,14 @@
 
 import json
 import socket
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
+
+from tests.files.conftest import as_form
 
 
 class Answer:
@@ -71,3 +75,19 @@ def sign_in(url: str, dni: str, password: str) -> dict[str, Any]:
     assert answer.status == 200, answer.body
     tokens: dict[str, Any] = answer.json
     return tokens
+
+
+def upload(url: str, token: str, content: bytes, query: str = "") -> tuple[int, bytes]:
+    """Send a file to be imported; the status and body of the answer."""
+    body, kind = as_form(content)
+    request = urllib.request.Request(
+        f"{url}/api/clientes/importar?{query}",
+        data=body,
+        headers={"Authorization": f"Bearer {token}", "Content-Type": kind},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
