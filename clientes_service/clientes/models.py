@@ -22,11 +22,15 @@ class TipoCliente(StrEnum):
 
 
 class Contador(BaseModel):
-    """One row: the life of this database (`epoca`) and the number of the last change in it (`valor`)."""
+    """One row: the life of this database (`epoca`) and the number of the last change in it (`valor`).
+
+    `escrituras` differs after each commit that changed clients, also where an import drew its numbers before.
+    """
 
     id = IntegerField(primary_key=True)
     epoca = CharField(8)
     valor = BigIntegerField()
+    escrituras = BigIntegerField(default=0)
 
 
 class Cliente(BaseModel):
@@ -86,13 +90,22 @@ class Cliente(BaseModel):
 STORED = [name for name in Cliente._meta.sorted_field_names if name != "id"]
 INSERT = f"INSERT INTO cliente ({', '.join(STORED)}) VALUES ({db.marks(STORED)}) RETURNING id"  # noqa: S608
 UPDATE = f"UPDATE cliente SET {', '.join(f'{name} = ?' for name in STORED)} WHERE id = ?"  # noqa: S608
-DRAW = "UPDATE contador SET valor = valor + ? WHERE id = 1 RETURNING epoca, valor"
+DRAW = "UPDATE contador SET valor = valor + ?, escrituras = escrituras + 1 WHERE id = 1 RETURNING epoca, valor"
 
 
 def draw_versions(count: int) -> tuple[str, int]:
     """Return the epoch and the last of the next `count` numbers, which are the caller's; inside a transaction."""
     [(epoca, valor)] = db.execute(DRAW, (count,)).fetchall()
     return epoca, valor
+
+
+def last_settled() -> int:
+    """Return the number up to which every change can be seen by a read that begins from now on.
+
+    Later ones may be there, too, while others with lower numbers are still being written.
+    """
+    [valor] = db.execute("SELECT valor FROM contador").fetchone()
+    return db.engine().settled(valor)
 
 
 def derived_keys(datos: Mapping[str, Any]) -> dict[str, str]:

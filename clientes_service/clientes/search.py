@@ -148,7 +148,7 @@ def _place(row: Row) -> Place:
 
 def _count(query: _Query) -> int:
     """How many rows there are; counted once, until a client changes."""
-    [changes] = db.execute("SELECT valor FROM contador").fetchone()
+    [changes] = db.execute("SELECT escrituras FROM contador").fetchone()
     key = (db.engine(), query.condition, query.params)
     known = _totals.get(key)
     if known is None or known[0] != changes:

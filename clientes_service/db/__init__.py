@@ -3,7 +3,7 @@
 No other room opens a transaction, and none but sqlite.py and postgres.py knows which engine it is.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Sized
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,17 @@ def transaction() -> AbstractContextManager[None]:
     longer than the engine's limit gets an error for which `is_unavailable` is true.
     """
     return engine().writing()
+
+
+def bulk_transaction(
+    draw: Callable[[int], tuple[str, int]], count: int
+) -> AbstractContextManager[tuple[str, int, Callable[[], None]]]:
+    """A transaction that inserts many rows, and keeps other writers waiting as little as the engine can.
+
+    `draw` takes `count` numbers and returns the epoch and the last of them. Yields the epoch, the number before the
+    first, and a function to be called when all is inserted: from there to the commit this is as `transaction()`.
+    """
+    return engine().bulk_writing(draw, count)
 
 
 def snapshot() -> AbstractContextManager[None]:

@@ -4,7 +4,7 @@ Each thread keeps one connection, so that there are as many as threads: four in 
 """
 
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -13,6 +13,13 @@ from peewee import OperationalError, PeeweeException, PostgresqlDatabase
 LOCK_SECONDS = 10
 # Keys of advisory locks, which are this database's own (PostgreSQL manual, 13.3.5).
 WRITE_LOCK, MIGRATION_LOCK = 7_201_001, 7_201_002
+BULK_LOCKS = 1 << 62  # together with the number before the first that a bulk_writing drew
+# pg_locks shows the 64 bits of a key as two halves (PostgreSQL manual, 54.12).
+FIRST_BULK_LOCK = """
+    SELECT min((classid::bigint << 32) | objid::bigint) FROM pg_locks
+    WHERE locktype = 'advisory' AND objsubid = 1 AND (classid::bigint << 32) >= %s
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 IDLE_SECONDS = 30
 # SQLSTATE of a write on a standby, after a failover that this connection missed, and where a provider took the right
 # to write away, as some do with a database that is too full.
@@ -90,6 +97,37 @@ class Postgres(PostgresqlDatabase):
             if getattr(error.__cause__ or error.__context__, "sqlstate", None) in NOT_WRITABLE:
                 self.close()  # the next one may lead to the server that took over
             raise
+
+    @contextmanager
+    def bulk_writing(
+        self, draw: Callable[[int], tuple[str, int]], count: int
+    ) -> Iterator[tuple[str, int, Callable[[], None]]]:
+        """Draw numbers under the write lock, and insert without it.
+
+        Others write on meanwhile with higher numbers, which `settled` does not count until the commit: an advisory lock
+        of the session says so, which the server itself releases when a process dies. Who inserts the same unique value
+        waits for the commit; where that is a deadlock the server ends one of the two.
+        """
+        with self.writing():
+            epoca, last = draw(count)
+            base = last - count
+            self.execute_sql("SELECT pg_advisory_lock(%s)", (BULK_LOCKS | base,))
+        connection: Any = self.connection()  # type: ignore[no-untyped-call]
+        try:
+            with self.transaction("READ COMMITTED"):
+                yield epoca, base, lambda: self.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
+        finally:
+            if not connection.closed:
+                self.execute_sql("SELECT pg_advisory_unlock(%s)", (BULK_LOCKS | base,))
+
+    def settled(self, number: int) -> int:
+        """The given last number, or the one before the first that is still being inserted.
+
+        A commit can be seen before its locks are released, and these are looked at before the caller's next read
+        begins: so no change up to the returned number can appear after that.
+        """
+        [key] = self.execute_sql(FIRST_BULK_LOCK, (BULK_LOCKS,)).fetchone()
+        return number if key is None else min(number, int(key) ^ BULK_LOCKS)
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 import fcntl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import apsw
@@ -60,6 +60,19 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         """
         with self._alone_in_process(), self.transaction("IMMEDIATE"):
             yield
+
+    @contextmanager
+    def bulk_writing(
+        self, draw: Callable[[int], tuple[str, int]], count: int
+    ) -> Iterator[tuple[str, int, Callable[[], None]]]:
+        """As `writing`: the file has one lock, and who inserts holds it."""
+        with self.writing():
+            epoca, last = draw(count)
+            yield epoca, last - count, lambda: None
+
+    def settled(self, number: int) -> int:
+        """The given last number: who drew it holds the lock until the change can be seen."""
+        return number
 
     @contextmanager
     def _alone_in_process(self) -> Iterator[None]:

@@ -163,14 +163,13 @@ class Planner:
             self.informe.sin_cambios += not fila.errores
             return (fila.numero, *NOTHING, draft.clave) if draft.clave else None
         if stored := draft.stored:
-            self.informe.actualizados += 1
+            orden = self.informe.actualizados = self.informe.actualizados + 1
             act = (stored["id"], stored["version"], Accion.ACTUALIZADO, describe(stored, draft.changes))
         else:
-            self.informe.creados += 1
+            orden = self.informe.creados = self.informe.creados + 1
             act = (None, None, Accion.CREADO, describe_new(draft.changes))
         image: dict[str, Any] = EMPTY | merged | draft.keys
         self._given[image["persona_clave"]].append((image["tipo_documento"], image["documento_clave"]))
-        orden = self.informe.creados + self.informe.actualizados
         return (fila.numero, orden, *act, *IN_ORDER(image))
 
     def _warn(self, draft: _Draft) -> None:

@@ -13,17 +13,17 @@ from peewee import IntegrityError
 
 from clientes_service import db, errors
 from clientes_service.clientes.documento import Documento, TipoDocumento
-from clientes_service.clientes.models import draw_versions
+from clientes_service.clientes.models import draw_versions, last_settled
 from clientes_service.clientes.schemas import ClienteCreate
 from clientes_service.clock import utc_now
-from clientes_service.db import snapshot, transaction
+from clientes_service.db import snapshot
 from clientes_service.historial import service as historial
 from clientes_service.historial.service import Autor
 
 # What a client is made of, as far as a file can say.
 IMAGE = (*ClienteCreate().fields, "nombre_orden", "documento_clave", "persona_clave", "texto", "codigo_clave")
 COLUMNS = ("fila", "orden", "cliente_id", "version", "accion", "cambios", *IMAGE)
-MOST_CHANGES = 1000  # by others, that are worth comparing one by one
+MOST_CHANGES = 10_000  # by others, that are worth comparing one by one
 
 # The types and collations are those of the tables.
 CREATE = f"""
@@ -34,7 +34,8 @@ CREATE = f"""
 """  # noqa: S608 - names of columns alone
 INDEXES = ("codigo_clave", "persona_clave")
 
-# orden is the place of a change among all of the file, from 1; null where a row changes nothing.
+# orden is the place of a creation among those of the file, or of a change among those, from 1; null where a row
+# changes nothing.
 INSERT = f"""
     INSERT INTO cliente ({", ".join(IMAGE)}, vigente, epoca, version, fecha_creacion, fecha_modificacion)
     SELECT {", ".join(IMAGE)}, TRUE, ?, ? + orden, ?, ?
@@ -47,13 +48,18 @@ UPDATE = f"""
 """  # noqa: S608
 LINES = """
     SELECT c.version, c.epoca, c.id AS cliente_id, i.accion, c.fecha_modificacion AS fecha, i.cambios
-    FROM importacion i JOIN cliente c ON c.version = ? + i.orden WHERE i.orden > 0
+    FROM importacion i JOIN cliente c ON c.version = ? + i.orden WHERE i.orden > 0 AND i.cliente_id IS {old}
 """
+NEW_LINES, CHANGED_LINES = LINES.format(old="NULL"), LINES.format(old="NOT NULL")
 STALE = """
     SELECT 1 FROM importacion i LEFT JOIN cliente c ON c.id = i.cliente_id
     WHERE i.orden > 0 AND i.cliente_id IS NOT NULL AND (c.version IS NULL OR c.version <> i.version) LIMIT 1
 """
-CHANGED = "SELECT persona_clave FROM cliente WHERE version > ? AND vigente LIMIT ?"
+CHANGED = """
+    SELECT persona_clave FROM cliente WHERE version > ? AND version <= ? AND vigente
+    UNION ALL SELECT persona_clave FROM cliente WHERE version > ? AND vigente
+    LIMIT ?
+"""
 
 
 class PlanObsoleto(Exception):
@@ -69,7 +75,7 @@ class Staging:
         db.execute(CREATE)
         for name in INDEXES:
             db.execute(f"CREATE INDEX importacion_{name} ON importacion ({name})")
-        self._begun_at = _last_change()
+        self._begun_at = last_settled()
         self._creates = self._updates = 0
 
     @contextmanager
@@ -101,31 +107,36 @@ class Staging:
 
     def write(self, creates: int, updates: int, autor: Autor) -> None:
         """Write every planned change with its line of history, or raise PlanObsoleto and write nothing."""
-        if not creates + updates:
+        if not creates and not updates:
             return
         db.execute("ANALYZE importacion")
         try:
-            with transaction():
+            with db.bulk_transaction(draw_versions, creates) as (epoca, base, lock):
                 self._check_connection()
-                self._check_plan(updates)
-                epoca, last = draw_versions(creates + updates)
-                base, now = last - creates - updates, utc_now()
+                now = utc_now()
                 if creates:
                     db.execute(INSERT, (epoca, base, now, now))
+                    historial.record_all(NEW_LINES, (base,), autor)
+                lock()
+                self._check_plan(updates, base, base + creates)
+                epoca, last = draw_versions(updates)  # of none, too, so that this commit changes the counter
                 if updates:
-                    db.execute(UPDATE, (epoca, base, now))
-                historial.record_all(LINES, (base,), autor)
+                    db.execute(UPDATE, (epoca, last - updates, now))
+                    historial.record_all(CHANGED_LINES, (last - updates,), autor)
         except IntegrityError as error:  # a code that was free
             raise PlanObsoleto from error
 
-    def _check_plan(self, updates: int) -> None:
-        """Raise PlanObsoleto if what others changed since touches what the plan was made on."""
-        if _last_change() == self._begun_at:
-            return
+    def _check_plan(self, updates: int, base: int, last: int) -> None:
+        """Raise PlanObsoleto if what others changed since touches what the plan was made on.
+
+        The numbers behind `base` up to `last` are those of the rows that were made here.
+        """
         if updates and db.execute(STALE).fetchone():
             raise PlanObsoleto
-        changed = db.execute(CHANGED, (self._begun_at, MOST_CHANGES + 1)).fetchall()
-        if len(changed) > MOST_CHANGES or self.find_documents({persona for (persona,) in changed}):
+        changed = db.execute(CHANGED, (self._begun_at, base, last, MOST_CHANGES + 1)).fetchall()
+        personas = [persona for (persona,) in changed]
+        chunks = [personas[start : start + 1000] for start in range(0, len(personas), 1000)]
+        if len(changed) > MOST_CHANGES or any(self.find_documents(chunk) for chunk in chunks):
             raise PlanObsoleto
 
     def _check_connection(self) -> None:
@@ -142,8 +153,3 @@ def open_staging() -> Iterator[Staging]:
     finally:
         if db.engine().connection() is staging._connection:
             db.execute("DROP TABLE IF EXISTS importacion")
-
-
-def _last_change() -> int:
-    [number] = db.execute("SELECT valor FROM contador").fetchone()
-    return int(number)

@@ -22,7 +22,8 @@ STATEMENTS = (
     CREATE TABLE contador (
         id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
         epoca VARCHAR(8) NOT NULL,
-        valor BIGINT NOT NULL
+        valor BIGINT NOT NULL,
+        escrituras BIGINT NOT NULL DEFAULT 0
     )
     """,
     """

@@ -18,7 +18,7 @@ from flask import Flask
 from peewee import OperationalError, PeeweeException
 
 from clientes_service import db
-from clientes_service.clientes.models import Cliente, Contador
+from clientes_service.clientes.models import Cliente, Contador, draw_versions, last_settled
 from clientes_service.db import postgres
 from tests.conftest import EMPRESA, PASSWORD, Caller
 from tests.db.test_engine import add_in_threads
@@ -101,6 +101,85 @@ def test_a_reader_of_numbers_from_a_sequence_misses_some(reader: db.Engine) -> N
         cliente.epoca, cliente.fecha_modificacion = "x", "2026-11-24T00:00:00.000Z"
 
     assert any(missed_versions(reader, TRIALS, plain_transaction, stamp_naively))
+
+
+def missed_beside_bulk(engine: db.Engine, trials: int, limit: Callable[[int], int]) -> Iterator[set[int]]:
+    """A slow import and a plain writer at once, and a reader that goes up to a `limit`: what it never saw."""
+    codes = itertools.count()
+
+    def insert(version: int, epoca: str) -> None:
+        cliente = Cliente(vigente=True, epoca=epoca, version=version, fecha_creacion="x", fecha_modificacion="x")
+        datos = {"nombre": "Masivo", "tipo_cliente": "OTRO", "tipo_documento": "OTRO", "numero_documento": "1"}
+        cliente.assign({**datos, "codigo_cliente": f"M{next(codes)}"}).store()
+
+    def write_many(start: threading.Barrier) -> None:
+        start.wait()
+        with db.bulk_transaction(draw_versions, 2) as (epoca, base, lock):
+            for version in (base + 1, base + 2):
+                insert(version, epoca)
+                time.sleep(random.uniform(0, 0.004))
+            lock()
+            draw_versions(0)
+        db.database.close()
+
+    def write(start: threading.Barrier) -> None:
+        start.wait()
+        with db.transaction():
+            epoca, version = draw_versions(1)
+            insert(version, epoca)
+        db.database.close()
+
+    highest = 0
+    for _ in range(trials):
+        start = threading.Barrier(3)
+        writers = [threading.Thread(target=act, args=(start,)) for act in (write_many, write)]
+        for writer in writers:
+            writer.start()
+        first, seen = highest, set[int]()
+        start.wait()
+        running = True
+        while running:
+            running = any(writer.is_alive() for writer in writers)
+            [valor] = engine.execute_sql("SELECT valor FROM contador").fetchone()
+            until = limit(valor)
+            query = "SELECT version FROM cliente WHERE version > %s AND version <= %s"
+            seen |= {version for (version,) in engine.execute_sql(query, (highest, until)).fetchall()}
+            highest = max(highest, until)
+        rows = engine.execute_sql("SELECT version FROM cliente WHERE version > %s", (first,)).fetchall()
+        yield {version for (version,) in rows} - seen
+
+
+def test_a_reader_of_settled_versions_misses_none_beside_an_import(reader: db.Engine) -> None:
+    assert not [each for each in missed_beside_bulk(reader, TRIALS, reader.settled) if each]
+    assert Cliente.select().count() == 3 * TRIALS
+
+
+def test_a_reader_of_all_versions_misses_some_beside_an_import(reader: db.Engine) -> None:
+    """The negative control: numbers that an import drew are visible only with its commit."""
+    assert any(missed_beside_bulk(reader, TRIALS, lambda valor: valor))
+
+
+def test_an_import_that_dies_holds_nothing_back(reader: db.Engine) -> None:
+    def die() -> None:
+        with db.bulk_transaction(draw_versions, 5) as (_, base, _):
+            assert (base, last_settled(), reader.settled(5)) == (0, 0, 0)
+            [process] = db.engine().execute_sql("SELECT pg_backend_pid()").fetchone()
+            reader.execute_sql("SELECT pg_terminate_backend(%s)", (process,))
+            db.execute("SELECT 1")
+
+    with pytest.raises(PeeweeException):
+        die()
+    deadline = time.monotonic() + 5
+    while reader.settled(5) == 0 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert reader.settled(5) == 5
+
+
+def test_others_write_while_an_import_inserts(app: Flask) -> None:
+    with db.bulk_transaction(draw_versions, 5) as (_, _, lock):
+        add_in_threads(1, 1)
+        assert Contador.get().valor == 6
+        lock()
 
 
 # --- Faults
