@@ -107,7 +107,7 @@ def _by_dependency(engine: Engine) -> list[str]:
     needs = {
         name: {key.dest_table for key in engine.get_foreign_keys(name)} - {name}
         for name in sorted(engine.get_tables())
-        if name != HISTORY and not name.startswith("sqlite_")
+        if name != HISTORY and not engine.is_derived(name)
     }
     try:
         ordered = list(TopologicalSorter(needs).static_order())

@@ -47,6 +47,7 @@ def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table of the models, as Python sees it."""
     db.connect(url)
     found = {model.__name__: sorted(model.select().tuples()) for model in db.BaseModel.__subclasses__()}
+    found["busqueda"] = sorted(db.execute("SELECT clave, texto FROM busqueda").fetchall())
     db.database.close()
     return found
 
@@ -68,7 +69,9 @@ def test_everything_arrives_on_the_other_engine_and_comes_back(
     tecnico.delete("/api/clientes/2")
     before = content(environ["DATABASE_URL"])
     counts = copied(environ["DATABASE_URL"], file)
-    assert counts == {"cliente": 29, "contador": 1, "historial": 30, "intento": 0, "sesion": 1, "usuario": 4}
+    assert counts == {
+        "busqueda": 29, "cliente": 29, "contador": 1, "historial": 30, "intento": 0, "sesion": 1, "usuario": 4,
+    }  # fmt: skip
     assert content(file) == before
     assert copied(file, target) == counts
     assert content(target) == before
@@ -235,7 +238,7 @@ def test_the_command_tells_what_it_copied(make_cliente: Make, environ: dict[str,
     result = CliRunner().invoke(main, words, env=environ)
     assert (result.exit_code, result.stdout) == (
         0,
-        "cliente\t1\ncontador\t1\nhistorial\t1\nintento\t0\nusuario\t4\nsesion\t1\n",
+        "busqueda\t1\ncliente\t1\ncontador\t1\nhistorial\t1\nintento\t0\nusuario\t4\nsesion\t1\n",
     )
     assert result.stderr.endswith("both databases hold the same\n")
     again = CliRunner().invoke(main, words, env=environ)

@@ -46,7 +46,6 @@ class Cliente(BaseModel):
     persona_clave = TextField(index=True)
     codigo_cliente = CharField(50)
     codigo_clave = CharField(50, unique=True)
-    texto = TextField()
     direccion = CharField(200, null=True)
     telefono = CharField(30, null=True)
     email = CharField(254, null=True)
@@ -82,14 +81,20 @@ class Cliente(BaseModel):
         values = [getattr(self, name) for name in STORED]
         if self.id:
             db.execute(UPDATE, (*values, self.id))
+            text = (self.id if self.vigente else -self.id, search_text(self.__data__))
+            db.execute(UPDATE_TEXT, (*text, self.id, -self.id, *text))
         else:
             [(self.id,)] = db.execute(INSERT, values).fetchall()
+            db.execute(INSERT_TEXT, (self.id, search_text(self.__data__)))
 
 
 # Text, since building these queries each time would take longer than running them.
 STORED = [name for name in Cliente._meta.sorted_field_names if name != "id"]
 INSERT = f"INSERT INTO cliente ({', '.join(STORED)}) VALUES ({db.marks(STORED)}) RETURNING id"  # noqa: S608
 UPDATE = f"UPDATE cliente SET {', '.join(f'{name} = ?' for name in STORED)} WHERE id = ?"  # noqa: S608
+# What searches look in, by the id, which is negative while the client is inactive.
+INSERT_TEXT = "INSERT INTO busqueda (clave, texto) VALUES (?, ?)"
+UPDATE_TEXT = "UPDATE busqueda SET clave = ?, texto = ? WHERE clave IN (?, ?) AND NOT (clave = ? AND texto = ?)"
 DRAW = "UPDATE contador SET valor = valor + ?, escrituras = escrituras + 1 WHERE id = 1 RETURNING epoca, valor"
 
 
@@ -97,6 +102,23 @@ def draw_versions(count: int) -> tuple[str, int]:
     """Return the epoch and the last of the next `count` numbers, which are the caller's; inside a transaction."""
     [(epoca, valor)] = db.execute(DRAW, (count,)).fetchall()
     return epoca, valor
+
+
+def draw_clientes(count: int) -> tuple[int, int]:
+    """Return the version and the id before those of the next `count` clients, which are the caller's.
+
+    Inside a transaction; who inserts them gives them these.
+    """
+    _, last = draw_versions(count)
+    last_id = db.engine().last_number("cliente")
+    db.engine().continue_numbering("cliente", last_id + count)
+    return last - count, last_id
+
+
+def current_epoch() -> str:
+    """The name of this database's life."""
+    [epoca] = db.execute("SELECT epoca FROM contador").fetchone()
+    return str(epoca)
 
 
 def last_settled() -> int:
@@ -116,7 +138,6 @@ def derived_keys(datos: Mapping[str, Any]) -> dict[str, str]:
         "documento_clave": comparison_key(numero),
         "persona_clave": person_key(datos["tipo_documento"], numero),
         "codigo_clave": code_key(datos["codigo_cliente"]),
-        "texto": search_text(datos),
     }
 
 

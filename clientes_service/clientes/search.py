@@ -3,10 +3,9 @@
 Its queries are text: building them anew for each request took longer than running them.
 """
 
-import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -15,8 +14,9 @@ from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
 from clientes_service.clientes.models import code_key
 from clientes_service.clientes.rows import COLUMNS, Row
-from clientes_service.clientes.texts import search_words
+from clientes_service.clientes.texts import kind_words, search_words
 from clientes_service.db import Engine, snapshot
+from clientes_service.db.text_index import contain
 
 SORTABLE = {
     "id": "id",
@@ -26,9 +26,11 @@ SORTABLE = {
     "fechaModificacion": "fecha_modificacion",
 }
 VIGENTE = {"true": True, "false": False, "todos": None}
+# The key of a client's text; negative for inactive ones.
+KEYS = {True: "clave = cliente.id", False: "clave = -cliente.id", None: "clave IN (cliente.id, -cliente.id)"}
 CHUNK = 1000  # clients that `iterate_rows` reads at a time
-REMEMBERED = 1000  # totals
-LITERAL = re.compile("[%_!]")  # what LIKE would not take as itself
+REMEMBERED = 500  # lists
+FEW = 1000  # clients that a search finds are looked at one by one; of more, the first in order are found soon
 
 Place = tuple[Any, int]  # the sort key of a row, and its id
 
@@ -88,6 +90,14 @@ class _Query:
         after = f"id {sign} ?" if column == "id" else f"{column} {sign}= ? AND ({column} {sign} ? OR id > ?)"
         return self._select(f"{self.condition} AND {after}", self.is_descending, ids_descend=False)
 
+    def narrow(self, condition: str, params: tuple[Any, ...]) -> "_Query":
+        """The rows for which another condition holds, too."""
+        return replace(self, condition=f"{self.condition} AND {condition}", params=(*self.params, *params))
+
+    def sorted_afresh(self) -> "_Query":
+        """The same rows, which are so few that they are sorted rather than met along an index of all."""
+        return self if self.column == "id" else replace(self, column=f"({self.column} || '')")
+
     def place_params(self, place: Place) -> tuple[Any, ...]:
         """The parameters of a place in `behind`."""
         key, id = place
@@ -97,14 +107,14 @@ class _Query:
         order = f"{self.column} {'DESC' if is_descending else 'ASC'}"
         if self.column != "id":
             order += f", id {'DESC' if ids_descend else 'ASC'}"
-        return f"SELECT {COLUMNS}, {self.column} FROM cliente WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+        return f"SELECT {COLUMNS}, {self.column} FROM cliente WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
 
 
 def list_page(filters: Filters, page: int, size: int) -> Page:
     """Return one page (zero-based), of one moment with its total."""
-    query, start = _query(filters), page * size
+    start = page * size
     with snapshot():
-        total = _count(query)
+        query, total = _counted(filters)
         count = max(min(size, total - start), 0)
         if not count:
             rows = []
@@ -117,9 +127,8 @@ def list_page(filters: Filters, page: int, size: int) -> Page:
 
 def list_behind(filters: Filters, place: Place, size: int) -> Page:
     """Return the rows behind a place, at a cost that does not grow with its depth."""
-    query = _query(filters)
     with snapshot():
-        total = _count(query)
+        query, total = _counted(filters)
         rows = db.execute(query.behind(), (*query.params, *query.place_params(place), size + 1, 0)).fetchall()
     return _as_page(rows[:size], total, is_last=len(rows) <= size)
 
@@ -130,7 +139,8 @@ def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
     Each time is a read of its own, so that a slow reader holds nothing up. Whoever was there throughout, its own sort
     key unchanged, comes exactly once; what changes meanwhile may come as it was or as it is.
     """
-    query = _query(filters)
+    with snapshot():
+        query, _ = _counted(filters)
     rows = db.execute(query.forward(), (*query.params, CHUNK, 0)).fetchall()
     while rows:
         yield rows
@@ -146,27 +156,41 @@ def _place(row: Row) -> Place:
     return row[-1], row[0]
 
 
-def _count(query: _Query) -> int:
-    """How many rows there are; counted once, until a client changes."""
+def _counted(filters: Filters) -> tuple[_Query, int]:
+    """The list as SQL, and how many rows it has; both are remembered until a client changes."""
+    query = _query(filters)
     [changes] = db.execute("SELECT escrituras FROM contador").fetchone()
-    key = (db.engine(), query.condition, query.params)
-    known = _totals.get(key)
+    key = (db.engine(), query, filters.words)
+    known = _remembered.get(key)
     if known is None or known[0] != changes:
-        sql = f"SELECT count(*) FROM cliente WHERE {query.condition}"  # noqa: S608
-        [total] = db.execute(sql, query.params).fetchone()
-        if len(_totals) >= REMEMBERED:
-            _totals.clear()
-        known = _totals[key] = (changes, total)
-    return known[1]
+        found = _with_words(query, filters) if filters.words else (query, _count(query))
+        if len(_remembered) >= REMEMBERED:
+            _remembered.clear()
+        known = _remembered[key] = (changes, *found)
+    return known[1:]
 
 
-_totals: dict[tuple[Engine, str, tuple[Any, ...]], tuple[int, int]] = {}
+_remembered: dict[tuple[Engine, _Query, tuple[str, ...]], tuple[int, _Query, int]] = {}
 
 
-def _all_of(terms: list[str]) -> str:
-    """All of these conditions, nested by halves: SQLite limits the depth of an expression."""
-    middle = len(terms) // 2
-    return f"({_all_of(terms[:middle])} AND {_all_of(terms[middle:])})" if middle else terms[0]
+def _count(query: _Query) -> int:
+    [total] = db.execute(f"SELECT count(*) FROM cliente WHERE {query.condition}", query.params).fetchone()
+    return int(total)
+
+
+def _with_words(query: _Query, filters: Filters) -> tuple[_Query, int]:
+    """Narrow a list to the clients in whose texts all words are, and count it."""
+    words = (*filters.words, *kind_words(filters.tipo_cliente, filters.tipo_documento))
+    matches = db.engine().texts.match(words, filters.vigente)
+    [count] = db.execute(matches.total, matches.params).fetchone()
+    if count <= FEW:
+        keys = db.execute(matches.keys, matches.params).fetchall() if count else []
+        found = query.narrow(f"id IN ({', '.join(str(abs(key)) for (key,) in keys) or 'NULL'})", ()).sorted_afresh()
+    else:
+        contains, patterns = contain(words, "texto")
+        text = f"SELECT 1 FROM busqueda WHERE {KEYS[filters.vigente]} AND {contains}"
+        found = query.narrow(f"EXISTS ({text})", patterns)
+    return found, _count(found) if filters.numero_documento or filters.codigo_cliente else count
 
 
 @lru_cache(REMEMBERED)
@@ -188,7 +212,4 @@ def _query(filters: Filters) -> _Query:
     if filters.numero_documento:  # persona_clave has the index
         terms.append(f"persona_clave IN ({db.marks(personas)})")
         params += personas
-    if filters.words:
-        terms.append(_all_of(["texto LIKE ? ESCAPE '!'"] * len(filters.words)))
-        params += ["%" + LITERAL.sub(r"!\g<0>", word) + "%" for word in filters.words]
     return _Query(" AND ".join(terms) or "1 = 1", tuple(params), SORTABLE[name], direction == "desc")

@@ -11,6 +11,9 @@ AFTER_Z = "\U0010fffd"
 SEARCHED = (
     "nombre", "numero_documento", "codigo_cliente", "telefono", "email", "contacto_representante", "direccion",
 )  # fmt: skip
+# The kinds as words that no text contains and nobody can type; of three characters, since an index takes no fewer.
+CLIENTE_WORDS = {"PERSONA": "\x01\x03\x01", "EMPRESA": "\x01\x04\x01", "OTRO": "\x01\x05\x01"}
+DOCUMENTO_WORDS = {"RUC": "\x02\x03\x02", "DNI": "\x02\x04\x02", "CE": "\x02\x05\x02", "OTRO": "\x02\x06\x02"}
 SEPARATORS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")
 DIGITS = re.compile("[0-9]+")
 GAPS = re.compile(r"[\s-]+")
@@ -68,13 +71,21 @@ def fold(text: str) -> str:
 def search_text(datos: Mapping[str, Any]) -> str:
     """All of a client that a search looks in, folded, a line for each field.
 
-    Numbers are there a second time without the spaces and hyphens between their digits.
+    Numbers are there a second time without the spaces and hyphens between their digits. At the end stand the kinds, so
+    that a search among clients of one kind is a search for one word more.
     """
     lines = [fold("\n".join([value for name in SEARCHED if (value := datos.get(name))]))]
     for name in ("telefono", "numero_documento"):
         if (number := datos.get(name)) and not number.isalnum():
             lines += DIGITS.findall(GAPS.sub("", fold(number)))
+    lines += CLIENTE_WORDS[datos["tipo_cliente"]], DOCUMENTO_WORDS[datos["tipo_documento"]]
     return "\n".join(lines)
+
+
+def kind_words(tipo_cliente: str | None, tipo_documento: str | None) -> list[str]:
+    """By which a search among clients of these kinds asks for them."""
+    words = CLIENTE_WORDS.get(tipo_cliente or ""), DOCUMENTO_WORDS.get(tipo_documento or "")
+    return [word for word in words if word]
 
 
 def search_words(typed: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from clientes_service.db.sqlite import Sqlite
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 Engine = Sqlite | Postgres
+Bulk = tuple[tuple[int, ...], Callable[[], None]]
 
 database = DatabaseProxy()
 
@@ -62,15 +63,13 @@ def transaction() -> AbstractContextManager[None]:
     return engine().writing()
 
 
-def bulk_transaction(
-    draw: Callable[[int], tuple[str, int]], count: int
-) -> AbstractContextManager[tuple[str, int, Callable[[], None]]]:
+def bulk_transaction(draw: Callable[[], tuple[int, ...]]) -> AbstractContextManager[Bulk]:
     """A transaction that inserts many rows, and keeps other writers waiting as little as the engine can.
 
-    `draw` takes `count` numbers and returns the epoch and the last of them. Yields the epoch, the number before the
-    first, and a function to be called when all is inserted: from there to the commit this is as `transaction()`.
+    `draw` takes the numbers of these rows, and returns first of all the version before theirs. Yields what it returned,
+    and a function to be called when all is inserted: from there to the commit this is as `transaction()`.
     """
-    return engine().bulk_writing(draw, count)
+    return engine().bulk_writing(draw)
 
 
 def snapshot() -> AbstractContextManager[None]:

@@ -10,6 +10,8 @@ from typing import Any
 
 from peewee import OperationalError, PeeweeException, PostgresqlDatabase
 
+from clientes_service.db.text_index import ScannedTexts
+
 LOCK_SECONDS = 10
 # Keys of advisory locks, which are this database's own (PostgreSQL manual, 13.3.5).
 WRITE_LOCK, MIGRATION_LOCK = 7_201_001, 7_201_002
@@ -49,6 +51,7 @@ class Postgres(PostgresqlDatabase):
         given = conninfo_to_dict(url)
         defaults: Any = {name: value for name, value in CONNECTION.items() if name not in given}
         super().__init__(url, prefer_psycopg3=True, **defaults)
+        self.texts = ScannedTexts(self)
         # peewee connects under one lock, though each thread has a connection of its own: where the server does not
         # answer, the threads of a process would wait for each other's timeouts.
         self._lock = nullcontext()
@@ -99,9 +102,7 @@ class Postgres(PostgresqlDatabase):
             raise
 
     @contextmanager
-    def bulk_writing(
-        self, draw: Callable[[int], tuple[str, int]], count: int
-    ) -> Iterator[tuple[str, int, Callable[[], None]]]:
+    def bulk_writing(self, draw: Callable[[], tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], Callable[[], None]]]:
         """Draw numbers under the write lock, and insert without it.
 
         Others write on meanwhile with higher numbers, which `settled` does not count until the commit: an advisory lock
@@ -109,16 +110,16 @@ class Postgres(PostgresqlDatabase):
         waits for the commit; where that is a deadlock the server ends one of the two.
         """
         with self.writing():
-            epoca, last = draw(count)
-            base = last - count
-            self.execute_sql("SELECT pg_advisory_lock(%s)", (BULK_LOCKS | base,))
+            numbers = draw()
+            key = BULK_LOCKS | numbers[0]
+            self.execute_sql("SELECT pg_advisory_lock(%s)", (key,))
         connection: Any = self.connection()  # type: ignore[no-untyped-call]
         try:
             with self.transaction("READ COMMITTED"):
-                yield epoca, base, lambda: self.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
+                yield numbers, lambda: self.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITE_LOCK,))
         finally:
             if not connection.closed:
-                self.execute_sql("SELECT pg_advisory_unlock(%s)", (BULK_LOCKS | base,))
+                self.execute_sql("SELECT pg_advisory_unlock(%s)", (key,))
 
     def settled(self, number: int) -> int:
         """The given last number, or the one before the first that is still being inserted.
@@ -151,6 +152,10 @@ class Postgres(PostgresqlDatabase):
 
     def erase_traces(self) -> None:
         """Nothing to do here: the server's own VACUUM reuses the space of old rows."""
+
+    def is_derived(self, table: str) -> bool:
+        """No table is."""
+        return False
 
     def exists(self) -> bool:
         """Whether there is a database to ask: connecting says so."""

@@ -11,6 +11,7 @@ from peewee import OperationalError
 from playhouse.apsw_ext import APSWDatabase
 
 from clientes_service.config import sqlite_file
+from clientes_service.db.text_index import Fts5Texts
 
 BUSY_SECONDS = 10
 BUSY_PAUSE = 0.001
@@ -41,6 +42,7 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         self.file = sqlite_file(url)
         # Threads of one process queue here rather than in SQLite's busy handler, which polls and is not fair.
         self._writer = threading.Lock()
+        self.texts = Fts5Texts(self)
         # Not CREATE: a file that vanished is away, and must not be made anew as an empty one.
         super().__init__(str(self.file), pragmas=PRAGMAS, flags=apsw.SQLITE_OPEN_READWRITE)
 
@@ -62,13 +64,10 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
             yield
 
     @contextmanager
-    def bulk_writing(
-        self, draw: Callable[[int], tuple[str, int]], count: int
-    ) -> Iterator[tuple[str, int, Callable[[], None]]]:
+    def bulk_writing(self, draw: Callable[[], tuple[int, ...]]) -> Iterator[tuple[tuple[int, ...], Callable[[], None]]]:
         """As `writing`: the file has one lock, and who inserts holds it."""
         with self.writing():
-            epoca, last = draw(count)
-            yield epoca, last - count, lambda: None
+            yield draw(), lambda: None
 
     def settled(self, number: int) -> int:
         """The given last number: who drew it holds the lock until the change can be seen."""
@@ -112,6 +111,10 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
             busy, _, _ = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
             raise DatabaseBusy("a reader keeps the write-ahead log from being emptied")
+
+    def is_derived(self, table: str) -> bool:
+        """Whether a table belongs to SQLite itself, or to the index over another one."""
+        return table.startswith(("sqlite_", "busqueda_fts"))
 
     def exists(self) -> bool:
         """Whether there is a database to ask."""

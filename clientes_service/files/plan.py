@@ -17,6 +17,7 @@ from clientes_service.clientes.advertencias import Rules, list_advertencias, ref
 from clientes_service.clientes.documento import Documento, DocumentoInvalido, TipoDocumento
 from clientes_service.clientes.models import TipoCliente, code_key, derived_keys
 from clientes_service.clientes.service import DOCUMENTO
+from clientes_service.clientes.texts import search_text
 from clientes_service.fields import SPANISH, camelcase
 from clientes_service.files.columns import FIELDS, REQUIRED, CellInvalido, Fila, repair_numero
 from clientes_service.files.staging import COLUMNS, IMAGE, Staging
@@ -168,7 +169,7 @@ class Planner:
         else:
             orden = self.informe.creados = self.informe.creados + 1
             act = (None, None, Accion.CREADO, describe_new(draft.changes))
-        image: dict[str, Any] = EMPTY | merged | draft.keys
+        image: dict[str, Any] = EMPTY | merged | draft.keys | {"texto": search_text(merged)}
         self._given[image["persona_clave"]].append((image["tipo_documento"], image["documento_clave"]))
         return (fila.numero, orden, *act, *IN_ORDER(image))
 

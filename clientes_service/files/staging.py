@@ -13,7 +13,7 @@ from peewee import IntegrityError
 
 from clientes_service import db, errors
 from clientes_service.clientes.documento import Documento, TipoDocumento
-from clientes_service.clientes.models import draw_versions, last_settled
+from clientes_service.clientes.models import current_epoch, draw_clientes, draw_versions, last_settled
 from clientes_service.clientes.schemas import ClienteCreate
 from clientes_service.clock import utc_now
 from clientes_service.db import snapshot
@@ -21,7 +21,8 @@ from clientes_service.historial import service as historial
 from clientes_service.historial.service import Autor
 
 # What a client is made of, as far as a file can say.
-IMAGE = (*ClienteCreate().fields, "nombre_orden", "documento_clave", "persona_clave", "texto", "codigo_clave")
+STORED = (*ClienteCreate().fields, "nombre_orden", "documento_clave", "persona_clave", "codigo_clave")
+IMAGE = (*STORED, "texto")
 COLUMNS = ("fila", "orden", "cliente_id", "version", "accion", "cambios", *IMAGE)
 MOST_CHANGES = 10_000  # by others, that are worth comparing one by one
 
@@ -29,28 +30,40 @@ MOST_CHANGES = 10_000  # by others, that are worth comparing one by one
 CREATE = f"""
     CREATE TEMPORARY TABLE importacion AS
     SELECT c.version AS fila, c.version AS orden, c.id AS cliente_id, c.version, h.accion, h.cambios,
-        {", ".join(f"c.{name}" for name in IMAGE)}
-    FROM cliente c, historial h WHERE 1 = 0
+        {", ".join(f"c.{name}" for name in STORED)}, b.texto
+    FROM cliente c, historial h, busqueda b WHERE 1 = 0
 """  # noqa: S608 - names of columns alone
 INDEXES = ("codigo_clave", "persona_clave")
 
 # orden is the place of a creation among those of the file, or of a change among those, from 1; null where a row
 # changes nothing.
 INSERT = f"""
-    INSERT INTO cliente ({", ".join(IMAGE)}, vigente, epoca, version, fecha_creacion, fecha_modificacion)
-    SELECT {", ".join(IMAGE)}, TRUE, ?, ? + orden, ?, ?
+    INSERT INTO cliente (id, {", ".join(STORED)}, vigente, epoca, version, fecha_creacion, fecha_modificacion)
+    SELECT ? + orden, {", ".join(STORED)}, TRUE, ?, ? + orden, ?, ?
     FROM importacion WHERE orden > 0 AND cliente_id IS NULL
 """  # noqa: S608
+INSERT_TEXTS = """
+    INSERT INTO busqueda (clave, texto)
+    SELECT ? + orden, texto FROM importacion WHERE orden > 0 AND cliente_id IS NULL
+"""
+NEW_LINES = """
+    SELECT ? + orden AS version, CAST(? AS VARCHAR(8)) AS epoca, ? + orden AS cliente_id, accion,
+        CAST(? AS VARCHAR(24)) AS fecha, cambios
+    FROM importacion WHERE orden > 0 AND cliente_id IS NULL
+"""
 UPDATE = f"""
-    UPDATE cliente SET {", ".join(f"{name} = i.{name}" for name in IMAGE)},
+    UPDATE cliente SET {", ".join(f"{name} = i.{name}" for name in STORED)},
         epoca = ?, version = ? + i.orden, fecha_modificacion = ?
     FROM importacion i WHERE i.orden > 0 AND i.cliente_id = cliente.id
 """  # noqa: S608
-LINES = """
-    SELECT c.version, c.epoca, c.id AS cliente_id, i.accion, c.fecha_modificacion AS fecha, i.cambios
-    FROM importacion i JOIN cliente c ON c.version = ? + i.orden WHERE i.orden > 0 AND i.cliente_id IS {old}
+UPDATE_TEXTS = """
+    UPDATE busqueda SET texto = i.texto
+    FROM importacion i WHERE i.orden > 0 AND i.cliente_id = busqueda.clave AND i.texto <> busqueda.texto
 """
-NEW_LINES, CHANGED_LINES = LINES.format(old="NULL"), LINES.format(old="NOT NULL")
+CHANGED_LINES = """
+    SELECT c.version, c.epoca, c.id AS cliente_id, i.accion, c.fecha_modificacion AS fecha, i.cambios
+    FROM importacion i JOIN cliente c ON c.id = i.cliente_id WHERE i.orden > 0
+"""
 STALE = """
     SELECT 1 FROM importacion i LEFT JOIN cliente c ON c.id = i.cliente_id
     WHERE i.orden > 0 AND i.cliente_id IS NOT NULL AND (c.version IS NULL OR c.version <> i.version) LIMIT 1
@@ -111,20 +124,29 @@ class Staging:
             return
         db.execute("ANALYZE importacion")
         try:
-            with db.bulk_transaction(draw_versions, creates) as (epoca, base, lock):
+            with db.bulk_transaction(lambda: draw_clientes(creates)) as ((version, id), lock):
                 self._check_connection()
-                now = utc_now()
-                if creates:
-                    db.execute(INSERT, (epoca, base, now, now))
-                    historial.record_all(NEW_LINES, (base,), autor)
+                self._insert(version, id, autor) if creates else None
                 lock()
-                self._check_plan(updates, base, base + creates)
-                epoca, last = draw_versions(updates)  # of none, too, so that this commit changes the counter
-                if updates:
-                    db.execute(UPDATE, (epoca, last - updates, now))
-                    historial.record_all(CHANGED_LINES, (last - updates,), autor)
+                self._check_plan(updates, version, version + creates)
+                self._update(updates, autor)
         except IntegrityError as error:  # a code that was free
             raise PlanObsoleto from error
+
+    def _insert(self, version: int, id: int, autor: Autor) -> None:
+        """Write the new clients, who have the numbers behind these."""
+        epoca, now = current_epoch(), utc_now()
+        db.execute(INSERT, (id, epoca, version, now, now))
+        db.execute(INSERT_TEXTS, (id,))
+        historial.record_all(NEW_LINES, (version, epoca, id, now), autor)
+
+    def _update(self, updates: int, autor: Autor) -> None:
+        """Write the changed clients; numbers are drawn for none, too, so that the counter changes with this commit."""
+        epoca, last = draw_versions(updates)
+        if updates:
+            db.execute(UPDATE, (epoca, last - updates, utc_now()))
+            db.execute(UPDATE_TEXTS)
+            historial.record_all(CHANGED_LINES, (), autor)
 
     def _check_plan(self, updates: int, base: int, last: int) -> None:
         """Raise PlanObsoleto if what others changed since touches what the plan was made on.

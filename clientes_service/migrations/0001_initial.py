@@ -38,7 +38,6 @@ STATEMENTS = (
         persona_clave TEXT {sorted} NOT NULL,
         codigo_cliente VARCHAR(50) NOT NULL,
         codigo_clave VARCHAR(50) {sorted} NOT NULL,
-        texto TEXT {sorted} NOT NULL,
         direccion VARCHAR(200),
         telefono VARCHAR(30),
         email VARCHAR(254),

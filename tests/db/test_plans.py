@@ -1,5 +1,7 @@
 """Whether the engine goes straight to where a list begins, in every order of it."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
@@ -26,6 +28,29 @@ def test_a_cursor_sorts_nothing_and_reads_from_its_place(app: Flask, filters: Fi
     assert "SEARCH cliente" in found, found
     for sql in (query.forward(), query.backward()):
         assert SORT not in plan(sql, (*query.params, 20, 0))
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("sort", [f"{name},{way}" for name in SORTABLE for way in ("asc", "desc")])
+def test_the_few_that_a_search_finds_are_gone_to_one_by_one(app: Flask, make_cliente: Any, sort: str) -> None:
+    make_cliente(nombre="Botica")
+    query, total = search._counted(Filters(words=("botica",), sort=sort))
+    assert total == 1
+    for sql in (query.forward(), query.backward()):
+        assert "USING INTEGER PRIMARY KEY (rowid=?)" in plan(sql, (*query.params, 20, 0))
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("name", SORTABLE)
+def test_of_the_many_that_a_search_finds_the_first_are_met_in_order(
+    app: Flask, make_cliente: Any, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(search, "FEW", 0)
+    make_cliente(nombre="Botica")
+    query, _ = search._counted(Filters(words=("botica",), sort=name))
+    found = plan(query.forward(), (*query.params, 20, 0))
+    assert SORT not in found, found
+    assert "SEARCH busqueda USING INTEGER PRIMARY KEY (rowid=?)" in found
 
 
 @pytest.mark.sqlite

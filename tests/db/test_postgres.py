@@ -33,6 +33,32 @@ FAULTS = 100
 RESTARTS = 20  # of the FAULTS; the others end every backend
 
 
+def test_searches_work_for_a_user_who_may_not_create_extensions(
+    app: Flask, reader: db.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    db.execute("DROP INDEX busqueda_texto")
+    db.execute("DROP EXTENSION pg_trgm")
+    db.execute("DROP TABLE busqueda")
+    db.execute("DELETE FROM schema_migration WHERE name = '0005_busqueda'")
+    [database] = db.execute("SELECT current_database()").fetchone()
+    db.execute("CREATE ROLE modest")
+    try:
+        db.execute("GRANT ALL ON SCHEMA public TO modest")
+        db.execute("ALTER TABLE schema_migration OWNER TO modest")
+        reader.execute_sql("SET ROLE modest")
+        assert db.upgrade(reader) == ["0005_busqueda"]
+        reader.execute_sql("INSERT INTO busqueda (clave, texto) VALUES (1, 'maria')")
+        matches = reader.texts.match(["ari"], True)
+        assert db.execute(matches.keys, matches.params, reader).fetchall() == [(1,)]
+    finally:
+        reader.close()
+        db.execute(f'REVOKE ALL ON DATABASE "{database}" FROM modest')
+        db.execute("REASSIGN OWNED BY modest TO CURRENT_USER")
+        db.execute("DROP OWNED BY modest")
+        db.execute("DROP ROLE modest")
+    assert "pg_trgm" in caplog.text
+
+
 # --- Versions
 
 
@@ -487,7 +513,7 @@ def test_names_sort_as_in_spanish_whatever_the_locale_of_the_database(
         "SELECT column_name FROM information_schema.columns WHERE table_name = 'cliente' AND collation_name = 'C'"
     ).fetchall()
     assert {name for (name,) in collations} == {
-        "nombre_orden", "documento_clave", "persona_clave", "texto", "codigo_clave", "fecha_creacion",
+        "nombre_orden", "documento_clave", "persona_clave", "codigo_clave", "fecha_creacion",
         "fecha_modificacion",
     }  # fmt: skip
     listed = tecnico.get("/api/clientes?sort=nombre").json["content"]
