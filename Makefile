@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint format types check lock clean
+.PHONY: help run test test-postgres lint format types check bench lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ format: .venv/installed-dev ## Tidy up
 
 types: .venv/installed-dev ## Check the types
 	$(BIN)/mypy
+
+bench: .venv/installed ## Measure the service alone: what each kind of request costs, import, start, memory
+	$(BIN)/python bench/run.py
 
 check: lint types test ## What must pass before a change lands; CI runs test-postgres too
 
