@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
+from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import MapAdapter
 
 from clientes_service import config as settings
 from clientes_service import db, docs, health, http, logs, openapi
@@ -20,12 +22,32 @@ from clientes_service.historial.views import blp as historial
 EXPOSED_HEADERS = ["Content-Disposition", "ETag", "Link", "Location", "Retry-After", "X-Request-Id"]
 
 
+class NoSession(SessionInterface):
+    """No cookies: who calls is in the token."""
+
+    nothing = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin:
+        """Return a session that takes nothing in, and so is the same one for all."""
+        return self.nothing
+
+
 class Service(Flask):
-    """Flask without asynchronous views: it need not ask of each function, on each request, whether it is one."""
+    """Flask without what this service never does, which each request would pay for."""
+
+    session_interface = NoSession()
+    response_class = http.Answer
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the function as it is."""
+        """Return the function as it is: there are no asynchronous views."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Bind the routes to a request, from what it has parsed already: there are no hosts or subdomains to tell."""
+        if request is None or "HTTP_UPGRADE" in request.environ:
+            return super().create_url_adapter(request)
+        script, path = request.environ.get("SCRIPT_NAME"), request.environ.get("PATH_INFO") and request.path
+        return self.url_map.bind(request.host, script, default_method=request.method, path_info=path)
 
 
 def create_app(config: Config | None = None) -> Flask:

@@ -3,13 +3,16 @@
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 import flask_smorest
 import marshmallow as ma
-from flask import Flask, Response, current_app, g, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
+from flask.globals import request_ctx
 from peewee import PeeweeException
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_etags
 from werkzeug.routing import BaseConverter
@@ -20,6 +23,13 @@ from clientes_service.errors import ServiceError
 from clientes_service.parser import INT64, MAX_JSON_BYTES, Parser, query_problems
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# What browsers must not do with an answer. A view may say otherwise about the first two.
+UNLESS_SAID = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+)
+ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
 
 logger = logging.getLogger(__name__)
 
@@ -76,12 +86,15 @@ def current_config() -> Config:
 
 def refuse_unlisted_query() -> None:
     """Refuse query parameters of a view that declares none; the others check their own (before_request)."""
-    if not request.args or request.endpoint is None:
+    asked = request_ctx.request
+    if not asked.query_string or asked.endpoint is None:
         return
-    view = current_app.view_functions[request.endpoint]
+    view = current_app.view_functions[asked.endpoint]
     parameters = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
-    if not any(parameter["in"] == "query" for parameter in parameters):
-        raise errors.Validacion(errors=query_problems(request, {}))
+    if any(parameter["in"] == "query" for parameter in parameters):
+        return
+    if problems := query_problems(asked, {}):
+        raise errors.Validacion(errors=problems)
 
 
 def json_response(body: Any, status: int = 200, etag: str | None = None, location: str | None = None) -> Response:
@@ -115,13 +128,32 @@ def with_etag(response: Response, version: str) -> Response:
 # --- Every request, every error
 
 
-def request_id() -> str:
-    """The caller's X-Request-Id where it is sane, else one made here."""
-    if "request_id" not in g:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if SANE_REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
-        request.environ["clientes.request_id"] = g.request_id  # for the access log
-    return str(g.request_id)
+def request_id(environ: WSGIEnvironment) -> str:
+    """The caller's X-Request-Id where it is sane, else one made here; in the environment, for the access log."""
+    known: str | None = environ.get("clientes.request_id")
+    if known is None:
+        given = environ.get("HTTP_X_REQUEST_ID", "")
+        known = given if SANE_REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+        environ["clientes.request_id"] = known
+    return known
+
+
+class Answer(Response):
+    """An answer; as it leaves, it gets the headers that all have."""
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        """Return what is sent. Of a finished 200, that is what it has: werkzeug mends redirects and empty answers."""
+        if self.status_code == 200 and "Content-Length" in self.headers:
+            return self.headers
+        return super().get_wsgi_headers(environ)
+
+    def get_wsgi_response(self, environ: WSGIEnvironment) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        """Add the request's id, and what browsers must not do with the answer."""
+        body, status, headers = super().get_wsgi_response(environ)
+        said = {name for name, _ in headers}
+        headers += [header for header in UNLESS_SAID if header[0] not in said]
+        headers += (("X-Request-Id", request_id(environ)), *ALWAYS)
+        return body, status, headers
 
 
 def as_service_error(error: Exception) -> ServiceError:
@@ -135,7 +167,7 @@ def as_service_error(error: Exception) -> ServiceError:
         kind = _BY_STATUS.get(error.code, errors.SolicitudInvalida)
         allow = {name: value for name, value in error.get_headers() if name == "Allow"}
         return kind(headers=allow) if allow else kind()
-    logger.error("unexpected error in request %s", request_id(), exc_info=error)
+    logger.error("unexpected error in request %s", request_id(request.environ), exc_info=error)
     return errors.ErrorInterno()
 
 
@@ -150,20 +182,10 @@ _BY_STATUS: Mapping[int, type[ServiceError]] = {
 def problem_response(error: Exception) -> Response:
     """Every error as application/problem+json (RFC 9457)."""
     known = as_service_error(error)
-    response = jsonify(known.problem(request_id()))
+    response = jsonify(known.problem(request_id(request.environ)))
     response.status_code = known.status
     response.mimetype = "application/problem+json"
     response.headers.update(known.headers)
-    return response
-
-
-def finish(response: Response) -> Response:
-    """Headers that every answer has: its request id, and what browsers must not do with it."""
-    response.headers["X-Request-Id"] = request_id()
-    response.headers.setdefault("Cache-Control", "no-store")
-    response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Referrer-Policy"] = "no-referrer"
     return response
 
 
@@ -177,4 +199,3 @@ def init_app(app: Flask) -> None:
     app.url_map.strict_slashes = True
     app.register_error_handler(Exception, problem_response)
     app.before_request(refuse_unlisted_query)
-    app.after_request(finish)

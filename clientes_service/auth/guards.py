@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, g
+from flask.globals import request_ctx
 
 from clientes_service import errors
 from clientes_service.auth import service, tokens
@@ -48,21 +49,22 @@ def public(view: View) -> View:
 
 def authenticate() -> None:
     """Let the request pass, or raise NoAutenticado or SinPermiso (before_request)."""
-    if request.endpoint is None or request.method == "OPTIONS":
+    asked, config = request_ctx.request, current_config()
+    if asked.endpoint is None or asked.method == "OPTIONS":
         return
-    view: Any = current_app.view_functions[request.endpoint]
+    view: Any = current_app.view_functions[asked.endpoint]
     if view.permiso is None:
         return
-    encoded = tokens.bearer_token(request.headers.get("Authorization"))
-    identity = _local(encoded, view.accepts) if current_config().local_auth else _external(encoded, current_config())
+    encoded = tokens.bearer_token(asked.environ.get("HTTP_AUTHORIZATION"))
+    identity = _local(encoded, view.accepts, config) if config.local_auth else _external(encoded, config)
     g.identity = identity
-    request.environ["clientes.user_id"] = identity.id  # for the access log
+    asked.environ["clientes.user_id"] = identity.id  # for the access log
     if view.permiso not in PERMISOS[identity.rol]:
         raise errors.SinPermiso
 
 
-def _local(encoded: str, accepts: tuple[str, ...]) -> Identity:
-    claims = tokens.read(encoded)
+def _local(encoded: str, accepts: tuple[str, ...], config: Config) -> Identity:
+    claims = tokens.read(encoded, config)
     if ("refresh" if claims.is_refresh else "access") not in accepts:
         raise errors.NoAutenticado
     usuario = service.identify(claims)
@@ -70,7 +72,7 @@ def _local(encoded: str, accepts: tuple[str, ...]) -> Identity:
 
 
 def _external(encoded: str, config: Config) -> Identity:
-    claims = tokens.read_external(encoded, config.jwt_require_exp)
+    claims = tokens.read_external(encoded, config)
     return Identity(claims["sub"], service.external_role(claims.get("rol")))
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import jwt
-from flask import Flask, current_app
+from flask import Flask
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token
 
 from clientes_service import errors
@@ -60,9 +60,34 @@ def bearer_token(header: str | None) -> str:
     return token.strip()
 
 
-def read(encoded: str) -> TokenClaims:
+def read(encoded: str, config: Config) -> TokenClaims:
     """Verify one of our own tokens. Raises NoAutenticado."""
-    claims = _verified(encoded, REQUIRED)
+    claims, end = _own(encoded, config.jwt_key, config.jwt_algorithm, config.jwt_audience, config.jwt_issuer)
+    _refuse_ended(end)
+    return claims
+
+
+def read_external(encoded: str, config: Config) -> dict[str, Any]:
+    """Verify another issuer's token and return its claims. Raises NoAutenticado."""
+    required = ("sub", "exp") if config.jwt_require_exp else ("sub",)
+    claims = _decoded(encoded, config.jwt_key, config.jwt_algorithm, config.jwt_audience, config.jwt_issuer, required)
+    if "exp" in claims:
+        _refuse_ended(int(claims["exp"]))  # PyJWT takes a text of digits for a number
+    if not claims["sub"] or claims.get("type") == "refresh":
+        raise errors.NoAutenticado
+    return claims
+
+
+def _refuse_ended(end: int) -> None:
+    """Raise NoAutenticado at the end of a token, which is looked at each time, unlike all else in it."""
+    if end <= time.time():
+        raise errors.NoAutenticado
+
+
+@lru_cache(REMEMBERED)
+def _own(encoded: str, key: str, algorithm: str, audience: str | None, issuer: str | None) -> tuple[TokenClaims, int]:
+    """What one of our own tokens says, and its end. Raises NoAutenticado."""
+    claims = _decoded(encoded, key, algorithm, audience, issuer, REQUIRED)
     if claims["type"] not in ("access", "refresh"):
         raise errors.NoAutenticado
     user, session, generation = claims["sub"], claims["sid"], claims["gen"]
@@ -70,30 +95,11 @@ def read(encoded: str) -> TokenClaims:
         raise errors.NoAutenticado
     if not isinstance(generation, int) or not 0 < generation < 2**31:
         raise errors.NoAutenticado
-    return TokenClaims(int(user), session, generation, claims["type"] == "refresh")
-
-
-def read_external(encoded: str, require_exp: bool) -> dict[str, Any]:
-    """Verify another issuer's token and return its claims. Raises NoAutenticado."""
-    claims = _verified(encoded, ("sub", "exp") if require_exp else ("sub",))
-    if not claims["sub"] or claims.get("type") == "refresh":
-        raise errors.NoAutenticado
-    return claims
-
-
-def _verified(encoded: str, required: tuple[str, ...]) -> dict[str, Any]:
-    """The claims of a token. Its signature is verified once, its end each time. Raises NoAutenticado."""
-    config: Config = current_app.config["SERVICE"]
-    claims = _verified_once(
-        encoded, config.jwt_key, config.jwt_algorithm, config.jwt_audience, config.jwt_issuer, required
-    )
-    if "exp" in claims and int(claims["exp"]) <= time.time():  # PyJWT takes a text of digits for a number
-        raise errors.NoAutenticado
-    return claims
+    return TokenClaims(int(user), session, generation, claims["type"] == "refresh"), int(claims["exp"])
 
 
 @lru_cache(REMEMBERED)
-def _verified_once(
+def _decoded(
     encoded: str, key: str, algorithm: str, audience: str | None, issuer: str | None, required: tuple[str, ...]
 ) -> dict[str, Any]:
     """The claims of a token, by PyJWT itself: flask-jwt-extended fills in a missing type or jti."""

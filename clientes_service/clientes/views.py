@@ -16,6 +16,7 @@ from clientes_service.clientes.service import Escrito
 from clientes_service.cursors import decode_cursor, encode_cursor
 from clientes_service.errors import FieldError
 from clientes_service.http import (
+    Answer,
     Blueprint,
     current_config,
     if_match,
@@ -65,7 +66,7 @@ def list_clientes(query: dict[str, Any]) -> Response:
         size=size,
         nextCursor=following,
     )
-    response = Response(body, mimetype="application/json")
+    response = Answer(body, mimetype="application/json")
     if following:
         others = [(name, value) for name, value in request.args.items() if name not in ("page", "cursor")]
         response.headers["Link"] = f'<{request.path}?{urlencode([*others, ("cursor", following)])}>; rel="next"'
@@ -101,7 +102,7 @@ def get_cliente(id: int) -> Response:
     version = rows.version_of(row)
     if matches_if_none_match(version):
         return not_modified(version)
-    return with_etag(Response(rows.as_json(row), mimetype="application/json"), version)
+    return with_etag(Answer(rows.as_json(row), mimetype="application/json"), version)
 
 
 @blp.put("/<id:id>")
@@ -182,7 +183,7 @@ def _written(escrito: Escrito, status: int = 200) -> Response:
         for advertencia in escrito.advertencias
     ]
     row = rows.row_of(escrito.cliente)
-    response = Response(rows.as_json(row, advertencias=advertencias), status, mimetype="application/json")
+    response = Answer(rows.as_json(row, advertencias=advertencias), status, mimetype="application/json")
     if status == 201:
         response.headers["Location"] = f"{blp.url_prefix}/{row[0]}"
     return with_etag(response, rows.version_of(row))
