@@ -12,22 +12,41 @@ from gunicorn.glogging import Logger
 from clientes_service.clock import utc_now
 
 
+def as_line(members: dict[str, Any]) -> str:
+    """One line of JSON, whatever is in it."""
+    try:
+        text = orjson.dumps(members)
+    except TypeError:  # what is no JSON, or no text, such as a lone surrogate
+        text = b"\xff"
+    if text.isascii():
+        return text.decode()
+    return json.dumps(members, default=str, separators=(",", ":"))  # in ASCII, whatever the stream's encoding
+
+
 class JsonFormatter(logging.Formatter):
-    """A log record as JSON; `extra={"fields": {...}}` adds members."""
+    """A log record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return one line."""
+        if isinstance(record, AccessRecord):
+            return record.line
         line = {"time": utc_now(), "level": record.levelname, "logger": record.name, "message": record.getMessage()}
-        line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        try:
-            text = orjson.dumps(line)
-        except TypeError:  # what is no JSON, or no text, such as a lone surrogate
-            text = b"\xff"
-        if text.isascii():
-            return text.decode()
-        return json.dumps(line, default=str, separators=(",", ":"))  # in ASCII, whatever the stream's encoding
+        return as_line(line)
+
+
+class AccessRecord(logging.LogRecord):
+    """An answered request as its line, without all that a record finds out about where it was made.
+
+    There is one for each request, and that would take longer than the line.
+    """
+
+    name, levelno, levelname = "gunicorn.access", logging.INFO, "INFO"
+    msg, args, exc_info = "request", (), None
+
+    def __init__(self, line: str) -> None:
+        self.line = line
 
 
 def configure(level: str) -> None:
@@ -55,7 +74,11 @@ class GunicornLogger(Logger):  # type: ignore[misc]
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """Log one answered request."""
-        fields = {
+        line = {
+            "time": utc_now(),
+            "level": "INFO",
+            "logger": "gunicorn.access",
+            "message": "request",
             "requestId": environ.get("clientes.request_id"),
             "method": environ.get("REQUEST_METHOD"),
             "path": environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace"),
@@ -65,4 +88,4 @@ class GunicornLogger(Logger):  # type: ignore[misc]
             "userId": environ.get("clientes.user_id"),
             "address": environ.get("REMOTE_ADDR"),
         }
-        self.access_log.info("request", extra={"fields": fields})
+        self.access_log.handle(AccessRecord(as_line(line)))

@@ -58,11 +58,6 @@ def test_a_line_is_json_with_time_level_logger_and_message() -> None:
     assert line == {"level": "ERROR", "logger": "clientes_service.x", "message": '"two lines"\nñ'}
 
 
-def test_fields_become_members() -> None:
-    line = written(record("request", extra={"fields": {"requestId": "r1", "status": 200, "userId": None}}))
-    assert (line["requestId"], line["status"], line["userId"], line["message"]) == ("r1", 200, None, "request")
-
-
 def test_an_exception_is_part_of_the_line() -> None:
     try:
         raise LookupError("lost")
@@ -115,6 +110,13 @@ def test_a_path_is_logged_as_it_was_meant(start_logger: Start, capsys: pytest.Ca
     environ = {"PATH_INFO": "/errores/ñ".encode().decode("latin-1")}  # as WSGI hands it over (PEP 3333)
     start_logger().access(SimpleNamespace(status="404 Not Found", sent=0), SimpleNamespace(), environ, timedelta())
     assert json.loads("".join(capsys.readouterr()))["path"] == "/errores/ñ"
+
+
+def test_whatever_a_request_says_is_one_line(start_logger: Start, capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {"PATH_INFO": "/a\n\x85\x00", "REQUEST_METHOD": "\ud800", "REMOTE_ADDR": object()}
+    start_logger().access(SimpleNamespace(status="404 Not Found", sent=0), SimpleNamespace(), environ, timedelta())
+    [line] = "".join(capsys.readouterr()).splitlines()
+    assert json.loads(line)["method"] == "\ud800"
 
 
 def test_what_gunicorn_itself_says_has_the_same_form(start_logger: Start, capsys: pytest.CaptureFixture[str]) -> None:
