@@ -19,7 +19,7 @@ BUSY_PAUSE = 0.001
 # FULL, because NORMAL may lose at power loss a commit that a phone has already seen. The busy handler is set before
 # these, so that switching to WAL waits for another process that does the same. What a rollback of temporary tables
 # needs is kept in memory; secure_delete would send all of such a table through it when the table is dropped.
-PRAGMAS = (("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1), ("cache_size", -16_000),
+PRAGMAS = (("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1), ("cache_size", -2_000),
            ("temp.journal_mode", "memory"), ("main.secure_delete", 1))  # fmt: skip
 
 # What the machine, not the request, is at fault for: busy, full, read-only or away.
