@@ -50,6 +50,8 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         super()._add_conn_hooks(conn)
         # SQLite's own waiting grows to 100 ms a try, so that the lock lies idle between writers of several processes.
         conn.set_busy_handler(_wait_a_moment)
+        # Or each statement that compares a bound value with an index would be compiled anew whenever one is bound.
+        conn.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         # peewee's migration history binds a datetime, which apsw, unlike sqlite3, does not turn into text.
         conn.convert_binding = lambda _cursor, _position, value: str(value)
 

@@ -47,6 +47,15 @@ def test_the_pragmas_are_in_force_on_every_connection(app: Flask, pragma: str, v
     assert in_thread(lambda: value_of(pragma)) == value
 
 
+def test_a_statement_is_compiled_once_whatever_is_bound(app: Flask) -> None:
+    def is_on() -> bool:
+        state: int = db.engine().connection().config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, -1)  # type: ignore[no-untyped-call]
+        return bool(state)
+
+    assert is_on()
+    assert in_thread(is_on)
+
+
 def test_the_engine_has_no_known_corruption() -> None:
     assert tuple(int(part) for part in db.engine().version().split(".")) >= (3, 51, 3)
 
