@@ -89,7 +89,7 @@ class Staging:
         for name in INDEXES:
             db.execute(f"CREATE INDEX importacion_{name} ON importacion ({name})")
         self._begun_at = last_settled()
-        self._creates = self._updates = 0
+        self._rows, self._analyzed = 0, 100  # how many there are, and were when the planner last looked
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -101,6 +101,10 @@ class Staging:
     def add(self, rows: Sequence[Sequence[Any]]) -> None:
         """Add rows of COLUMNS."""
         db.insert_rows("importacion", COLUMNS, rows)
+        self._rows += len(rows)
+        if self._rows >= 10 * self._analyzed:
+            db.execute("ANALYZE importacion")
+            self._analyzed = self._rows
 
     def find_codes(self, claves: Collection[str]) -> dict[str, int]:
         """Of these codes, those that the file had already, with the row of each."""
