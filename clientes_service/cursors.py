@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 from clientes_service import errors
 
+COMPACT = json.JSONEncoder(separators=(",", ":"))
+
 Place = TypeVar("Place")
 
 
 def encode_cursor(place: Any) -> str:
     """Where a page ended, as an opaque text; a checksum tells a damaged one."""
-    packed = base64.urlsafe_b64encode(json.dumps(place, separators=(",", ":")).encode()).decode().rstrip("=")
+    packed = base64.urlsafe_b64encode(COMPACT.encode(place).encode()).decode().rstrip("=")
     return f"{packed}-{zlib.crc32(packed.encode()):08x}"
 
 

@@ -4,7 +4,7 @@ Its queries are text: building them anew for each request took longer than runni
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -32,6 +32,8 @@ CHUNK = 1000  # clients that `iterate_rows` reads at a time
 REMEMBERED = 500  # lists
 FEW = 1000  # clients that a search finds are looked at one by one; of more, the first in order are found soon
 
+CHANGES = "SELECT escrituras FROM contador"  # how many commits have changed any client
+
 Place = tuple[Any, int]  # the sort key of a row, and its id
 
 
@@ -50,11 +52,16 @@ class Filters:
     @classmethod
     def from_query(cls, vigente: str, q: str = "", **others: str) -> "Filters":
         """Read them as a query writes them, where `vigente` may be `todos`, and `q` is what somebody types."""
-        return cls(vigente=VIGENTE[vigente], words=search_words(q), **others)
+        return cls(vigente=VIGENTE[vigente], words=search_words(q) if q else (), **others)
 
     def fingerprint(self) -> int:
         """A number by which a cursor knows its list again."""
-        return zlib.crc32(repr(astuple(self)).encode())
+        return _fingerprint(self)
+
+
+@lru_cache(REMEMBERED)
+def _fingerprint(filters: Filters) -> int:
+    return zlib.crc32(repr(astuple(filters)).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,29 +114,33 @@ class _Query:
         order = f"{self.column} {'DESC' if is_descending else 'ASC'}"
         if self.column != "id":
             order += f", id {'DESC' if ids_descend else 'ASC'}"
-        return f"SELECT {COLUMNS}, {self.column} FROM cliente WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
+        shown = f"{COLUMNS}, {self.column}, ({CHANGES})"
+        return f"SELECT {shown} FROM cliente WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
 
 
 def list_page(filters: Filters, page: int, size: int) -> Page:
     """Return one page (zero-based), of one moment with its total."""
     start = page * size
-    with snapshot():
-        query, total = _counted(filters)
-        count = max(min(size, total - start), 0)
-        if not count:
-            rows = []
-        elif start <= total // 2:
-            rows = db.execute(query.forward(), (*query.params, count, start)).fetchall()
-        else:  # the end is nearer
-            rows = db.execute(query.backward(), (*query.params, count, total - start - count)).fetchall()[::-1]
-    return _as_page(rows, total, is_last=start + count >= total)
+
+    def read(query: _Query, total: int) -> list[Row]:
+        count = min(size, total - start)
+        if count <= 0:
+            return []
+        if start <= total // 2:
+            return _rows(query.forward(), (*query.params, count, start))
+        return _rows(query.backward(), (*query.params, count, total - start - count))[::-1]  # the end is nearer
+
+    rows, total = _with_total(filters, read)
+    return _as_page(rows, total, is_last=start + size >= total)
 
 
 def list_behind(filters: Filters, place: Place, size: int) -> Page:
     """Return the rows behind a place, at a cost that does not grow with its depth."""
-    with snapshot():
-        query, total = _counted(filters)
-        rows = db.execute(query.behind(), (*query.params, *query.place_params(place), size + 1, 0)).fetchall()
+
+    def read(query: _Query, total: int) -> list[Row]:
+        return _rows(query.behind(), (*query.params, *query.place_params(place), size + 1, 0))
+
+    rows, total = _with_total(filters, read)
     return _as_page(rows[:size], total, is_last=len(rows) <= size)
 
 
@@ -141,26 +152,45 @@ def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
     """
     with snapshot():
         query, _ = _counted(filters)
-    rows = db.execute(query.forward(), (*query.params, CHUNK, 0)).fetchall()
+    rows = _rows(query.forward(), (*query.params, CHUNK, 0))
     while rows:
         yield rows
         place = query.place_params(_place(rows[-1]))
-        rows = db.execute(query.behind(), (*query.params, *place, CHUNK, 0)).fetchall() if len(rows) == CHUNK else []
+        rows = _rows(query.behind(), (*query.params, *place, CHUNK, 0)) if len(rows) == CHUNK else []
 
 
 def _as_page(rows: list[Row], total: int, is_last: bool) -> Page:
     return Page(rows, total, None if is_last or not rows else _place(rows[-1]))
 
 
+def _rows(sql: str, params: tuple[Any, ...]) -> list[Row]:
+    """Rows of a client's columns, the sort key, and the number of changes so far."""
+    rows: list[Row] = db.execute(sql, params).fetchall()
+    return rows
+
+
 def _place(row: Row) -> Place:
-    return row[-1], row[0]
+    return row[-2], row[0]
+
+
+def _with_total(filters: Filters, read: Callable[[_Query, int], list[Row]]) -> tuple[list[Row], int]:
+    """What `read` finds, given the list as SQL and how many rows it has in all, and that total: both of one moment.
+
+    What is remembered is tried first. If the rows say that no client has changed since, their one statement was all
+    that it took.
+    """
+    known = _remembered.get((db.engine(), filters))
+    if known and (rows := read(*known[1:])) and rows[0][-1] == known[0]:
+        return rows, known[2]
+    with snapshot():
+        query, total = _counted(filters)
+        return read(query, total), total
 
 
 def _counted(filters: Filters) -> tuple[_Query, int]:
     """The list as SQL, and how many rows it has; both are remembered until a client changes."""
-    query = _query(filters)
-    [changes] = db.execute("SELECT escrituras FROM contador").fetchone()
-    key = (db.engine(), query, filters.words)
+    query, key = _query(filters), (db.engine(), filters)
+    [changes] = db.execute(CHANGES).fetchone()
     known = _remembered.get(key)
     if known is None or known[0] != changes:
         found = _with_words(query, filters) if filters.words else (query, _count(query))
@@ -170,7 +200,7 @@ def _counted(filters: Filters) -> tuple[_Query, int]:
     return known[1:]
 
 
-_remembered: dict[tuple[Engine, _Query, tuple[str, ...]], tuple[int, _Query, int]] = {}
+_remembered: dict[tuple[Engine, Filters], tuple[int, _Query, int]] = {}
 
 
 def _count(query: _Query) -> int:

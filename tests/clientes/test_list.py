@@ -1,10 +1,12 @@
 """GET /api/clientes: pages, filters and order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 
+from clientes_service import db
 from tests.conftest import Caller, assert_problem
 
 Make = Callable[..., dict[str, Any]]
@@ -151,3 +153,51 @@ class TestPageSizeMax:
     def test_the_maximum_is_a_setting(self, consulta: Caller) -> None:
         assert consulta.get("/api/clientes?size=6").json["size"] == 5
         assert consulta.get("/api/clientes").json["size"] == 5
+
+
+@pytest.fixture
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Every statement about a client's table from here on."""
+    seen: list[str] = []
+
+    def note(event: Any) -> None:
+        if " cliente " in event.sql or "contador" in event.sql:
+            seen.append(event.sql)
+
+    hooks = db.engine().query_hooks
+    hooks.append(note)
+    yield seen
+    hooks.remove(note)
+
+
+@pytest.mark.parametrize("query", ["size=2", "size=2&page=1", "size=2&sort=nombre,desc", "size=2&cursor={cursor}"])
+def test_a_page_of_a_list_that_did_not_change_is_one_statement(
+    consulta: Caller, make_cliente: Make, statements: list[str], query: str
+) -> None:
+    for number in range(5):
+        make_cliente(codigoCliente=f"C-{number}", numeroDocumento=f"S/N {number}", tipoDocumento="OTRO")
+    path = "/api/clientes?" + query.format(cursor=consulta.get("/api/clientes?size=2").json["nextCursor"])
+    first = consulta.get(path).json
+    statements.clear()
+    again = consulta.get(path).json
+    assert again == first
+    assert again["totalElements"] == 5
+    assert len(again["content"]) == 2
+    assert len(statements) == 1
+
+
+@pytest.mark.parametrize("page", [0, 1, 2, 3])
+def test_a_total_that_others_changed_is_counted_anew_before_a_page_is_read(
+    consulta: Caller, tecnico: Caller, make_cliente: Make, page: int
+) -> None:
+    ids = [
+        make_cliente(codigoCliente=f"C-{n}", numeroDocumento=f"S/N {n}", tipoDocumento="OTRO")["id"] for n in range(6)
+    ]
+    path = f"/api/clientes?size=2&page={page}"
+    consulta.get(path)
+    for id in ids[:3]:
+        tecnico.delete(f"/api/clientes/{id}")
+    shown = consulta.get(path).json
+    assert [cliente["id"] for cliente in shown["content"]] == ids[3:][page * 2 : page * 2 + 2]
+    assert (shown["totalElements"], shown["totalPages"]) == (3, 2)
+    assert (shown["nextCursor"] is None) == (page > 0)
