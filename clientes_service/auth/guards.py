@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Flask, current_app, g
-from flask.globals import request_ctx
 
 from clientes_service import errors
 from clientes_service.auth import service, tokens
@@ -15,7 +14,7 @@ from clientes_service.auth.service import TokenClaims
 from clientes_service.config import Config
 from clientes_service.fields import storable
 from clientes_service.historial.service import Autor, Origen
-from clientes_service.http import current_config
+from clientes_service.http import current_config, current_request
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -49,7 +48,7 @@ def public(view: View) -> View:
 
 def authenticate() -> None:
     """Let the request pass, or raise NoAutenticado or SinPermiso (before_request)."""
-    asked, config = request_ctx.request, current_config()
+    asked, config = current_request(), current_config()
     if asked.endpoint is None or asked.method == "OPTIONS":
         return
     view: Any = current_app.view_functions[asked.endpoint]

@@ -1,10 +1,11 @@
 """The clients' endpoints: HTTP words only. A view's docstring is its OpenAPI text."""
 
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
-from flask import Response, request
+from flask import Response
 
 from clientes_service import errors
 from clientes_service.auth.guards import current_autor, requires
@@ -19,6 +20,7 @@ from clientes_service.http import (
     Answer,
     Blueprint,
     current_config,
+    current_request,
     if_match,
     matches_if_none_match,
     no_content,
@@ -27,6 +29,7 @@ from clientes_service.http import (
     with_etag,
 )
 from clientes_service.openapi import ETAG, LOCATION, conditional, raises
+from clientes_service.parser import REMEMBERED
 
 blp = Blueprint("clientes", __name__, url_prefix="/api/clientes", description="The client directory")
 
@@ -68,8 +71,8 @@ def list_clientes(query: dict[str, Any]) -> Response:
     )
     response = Answer(body, mimetype="application/json")
     if following:
-        others = [(name, value) for name, value in request.args.items() if name not in ("page", "cursor")]
-        response.headers["Link"] = f'<{request.path}?{urlencode([*others, ("cursor", following)])}>; rel="next"'
+        asked = current_request()
+        response.headers["Link"] = f'<{asked.path}?{_without_place(asked.query_string)}cursor={following}>; rel="next"'
     return response
 
 
@@ -162,6 +165,13 @@ def version_obsoleta(error: errors.VersionObsoleta) -> Response:
     response = problem_response(error)
     response.set_etag(error.current.version_publica)
     return response
+
+
+@lru_cache(REMEMBERED)
+def _without_place(query: bytes) -> str:
+    """The parameters of a list's query that its next page has, too, each with an & behind it."""
+    given = parse_qsl(query.decode(), keep_blank_values=True, errors="werkzeug.url_quote")  # as request.args has them
+    return "".join(f"{urlencode([pair])}&" for pair in given if pair[0] not in ("page", "cursor"))
 
 
 def _read_place(cursor: str, filters: Filters) -> search.Place:

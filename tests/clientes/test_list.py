@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
@@ -201,3 +202,18 @@ def test_a_total_that_others_changed_is_counted_anew_before_a_page_is_read(
     assert [cliente["id"] for cliente in shown["content"]] == ids[3:][page * 2 : page * 2 + 2]
     assert (shown["totalElements"], shown["totalPages"]) == (3, 2)
     assert (shown["nextCursor"] is None) == (page > 0)
+
+
+@pytest.mark.parametrize(
+    "query", ["size=2", "size=2&q=%C3%B1", "q=b%20c%26+a&size=2&page=0", "q=%FF&size=2", "q=&size=2"]
+)
+def test_the_next_page_is_asked_for_with_the_same_query(consulta: Caller, make_cliente: Make, query: str) -> None:
+    for number in range(3):
+        make_cliente(
+            codigoCliente=f"C-{number}", numeroDocumento=f"{number}", tipoDocumento="OTRO", direccion="ñ a b c& %FF"
+        )
+    answer = consulta.get(f"/api/clientes?{query}")
+    with consulta.app.test_request_context(f"/api/clientes?{query}") as context:
+        others = [pair for pair in context.request.args.items() if pair[0] != "page"]
+    expected = urlencode([*others, ("cursor", answer.json["nextCursor"])])
+    assert answer.headers["Link"] == f'</api/clientes?{expected}>; rel="next"'
