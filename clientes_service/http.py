@@ -65,6 +65,11 @@ def if_match() -> Callable[[str], bool] | None:
     return None if header is None else parse_etags(header).contains_weak
 
 
+def is_conditional() -> bool:
+    """Whether the caller names a version that it has."""
+    return "HTTP_IF_NONE_MATCH" in request.environ
+
+
 def matches_if_none_match(version: str) -> bool:
     """Whether the caller already has this version (RFC 9110 §13.1.2)."""
     header = request.headers.get("If-None-Match")

@@ -32,7 +32,8 @@ CHUNK = 1000  # clients that `iterate_rows` reads at a time
 REMEMBERED = 500  # lists
 FEW = 1000  # clients that a search finds are looked at one by one; of more, the first in order are found soon
 
-CHANGES = "SELECT escrituras FROM contador"  # how many commits have changed any client
+# What differs after each commit that changes any client.
+STATE = "SELECT epoca || '-' || escrituras FROM contador"
 
 Place = tuple[Any, int]  # the sort key of a row, and its id
 
@@ -66,11 +67,15 @@ def _fingerprint(filters: Filters) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some rows of a list, how many the whole list has, and the place after which it goes on; None at its end."""
+    """Some rows of a list, how many the whole list has, and the place after which it goes on; None at its end.
+
+    `state` is that of the directory when they were read.
+    """
 
     rows: list[Row]
     total: int
     following: Place | None
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class _Query:
         order = f"{self.column} {'DESC' if is_descending else 'ASC'}"
         if self.column != "id":
             order += f", id {'DESC' if ids_descend else 'ASC'}"
-        shown = f"{COLUMNS}, {self.column}, ({CHANGES})"
+        shown = f"{COLUMNS}, {self.column}, ({STATE})"
         return f"SELECT {shown} FROM cliente WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
 
 
@@ -130,8 +135,9 @@ def list_page(filters: Filters, page: int, size: int) -> Page:
             return _rows(query.forward(), (*query.params, count, start))
         return _rows(query.backward(), (*query.params, count, total - start - count))[::-1]  # the end is nearer
 
-    rows, total = _with_total(filters, read)
-    return _as_page(rows, total, is_last=start + size >= total)
+    rows, total, state = _with_total(filters, read)
+    following = None if start + size >= total or not rows else _place(rows[-1])
+    return Page(rows, total, following, state)
 
 
 def list_behind(filters: Filters, place: Place, size: int) -> Page:
@@ -140,8 +146,8 @@ def list_behind(filters: Filters, place: Place, size: int) -> Page:
     def read(query: _Query, total: int) -> list[Row]:
         return _rows(query.behind(), (*query.params, *query.place_params(place), size + 1, 0))
 
-    rows, total = _with_total(filters, read)
-    return _as_page(rows[:size], total, is_last=len(rows) <= size)
+    rows, total, state = _with_total(filters, read)
+    return Page(rows[:size], total, _place(rows[size - 1]) if len(rows) > size else None, state)
 
 
 def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
@@ -151,7 +157,7 @@ def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
     key unchanged, comes exactly once; what changes meanwhile may come as it was or as it is.
     """
     with snapshot():
-        query, _ = _counted(filters)
+        _, query, _ = _counted(filters)
     rows = _rows(query.forward(), (*query.params, CHUNK, 0))
     while rows:
         yield rows
@@ -159,12 +165,8 @@ def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
         rows = _rows(query.behind(), (*query.params, *place, CHUNK, 0)) if len(rows) == CHUNK else []
 
 
-def _as_page(rows: list[Row], total: int, is_last: bool) -> Page:
-    return Page(rows, total, None if is_last or not rows else _place(rows[-1]))
-
-
 def _rows(sql: str, params: tuple[Any, ...]) -> list[Row]:
-    """Rows of a client's columns, the sort key, and the number of changes so far."""
+    """Rows of a client's columns, the sort key, and the state."""
     rows: list[Row] = db.execute(sql, params).fetchall()
     return rows
 
@@ -173,34 +175,39 @@ def _place(row: Row) -> Place:
     return row[-2], row[0]
 
 
-def _with_total(filters: Filters, read: Callable[[_Query, int], list[Row]]) -> tuple[list[Row], int]:
-    """What `read` finds, given the list as SQL and how many rows it has in all, and that total: both of one moment.
+def current_state() -> str:
+    """What differs after each commit that changes any client."""
+    [state] = db.execute(STATE).fetchone()
+    return str(state)
+
+
+def _with_total(filters: Filters, read: Callable[[_Query, int], list[Row]]) -> tuple[list[Row], int, str]:
+    """What `read` finds, given the list as SQL and its total; that total, and the state; all of one moment.
 
     What is remembered is tried first. If the rows say that no client has changed since, their one statement was all
     that it took.
     """
     known = _remembered.get((db.engine(), filters))
     if known and (rows := read(*known[1:])) and rows[0][-1] == known[0]:
-        return rows, known[2]
+        return rows, known[2], known[0]
     with snapshot():
-        query, total = _counted(filters)
-        return read(query, total), total
+        state, query, total = _counted(filters)
+        return read(query, total), total, state
 
 
-def _counted(filters: Filters) -> tuple[_Query, int]:
-    """The list as SQL, and how many rows it has; both are remembered until a client changes."""
-    query, key = _query(filters), (db.engine(), filters)
-    [changes] = db.execute(CHANGES).fetchone()
+def _counted(filters: Filters) -> tuple[str, _Query, int]:
+    """The state, the list as SQL, and how many rows it has; remembered until the state is another one."""
+    query, key, state = _query(filters), (db.engine(), filters), current_state()
     known = _remembered.get(key)
-    if known is None or known[0] != changes:
+    if known is None or known[0] != state:
         found = _with_words(query, filters) if filters.words else (query, _count(query))
         if len(_remembered) >= REMEMBERED:
             _remembered.clear()
-        known = _remembered[key] = (changes, *found)
-    return known[1:]
+        known = _remembered[key] = (state, *found)
+    return known
 
 
-_remembered: dict[tuple[Engine, Filters], tuple[int, _Query, int]] = {}
+_remembered: dict[tuple[Engine, Filters], tuple[str, _Query, int]] = {}
 
 
 def _count(query: _Query) -> int:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Response
 
-from clientes_service import errors
+from clientes_service import __version__, errors
 from clientes_service.auth.guards import current_autor, requires
 from clientes_service.auth.roles import Permiso
 from clientes_service.clientes import rows, schemas, search, service
@@ -22,6 +22,7 @@ from clientes_service.http import (
     current_config,
     current_request,
     if_match,
+    is_conditional,
     matches_if_none_match,
     no_content,
     not_modified,
@@ -41,17 +42,20 @@ OTHER_LIST = "Es de otra lista. Repita los mismos filtros y orden, o empiece sin
 @blp.get("")
 @requires(Permiso.LEER)
 @raises(errors.CursorInvalido)
+@conditional("If-None-Match")
 @blp.arguments(schemas.ClienteQuery, location="query")
-@blp.response(200, schemas.ClienteList, headers=LINK)
+@blp.response(200, schemas.ClienteList, headers=LINK | ETAG)
 def list_clientes(query: dict[str, Any]) -> Response:
     """List clients
 
     A page of clients, active ones unless `vigente` says otherwise. `nextCursor` leads to the next one, also while
-    others write; the `Link` header says the same (RFC 8288).
+    others write; the `Link` header says the same (RFC 8288). With `If-None-Match`, 304 until any client changes.
     """
     size = min(query.pop("size"), current_config().page_size_max)
     page, cursor = query.pop("page", None), query.pop("cursor", None)
     filters = Filters.from_query(**query)
+    if is_conditional() and matches_if_none_match(tag := _tag(search.current_state())):
+        return not_modified(tag)
     if cursor is None:
         number = page or 0
         found = search.list_page(filters, number, size)
@@ -69,7 +73,7 @@ def list_clientes(query: dict[str, Any]) -> Response:
         size=size,
         nextCursor=following,
     )
-    response = Answer(body, mimetype="application/json")
+    response = with_etag(Answer(body, mimetype="application/json"), _tag(found.state))
     if following:
         asked = current_request()
         response.headers["Link"] = f'<{asked.path}?{_without_place(asked.query_string)}cursor={following}>; rel="next"'
@@ -165,6 +169,11 @@ def version_obsoleta(error: errors.VersionObsoleta) -> Response:
     response = problem_response(error)
     response.set_etag(error.current.version_publica)
     return response
+
+
+def _tag(state: str) -> str:
+    """The version of every list while the directory is in this state, as this version of the service shows it."""
+    return f"{state}-{__version__}"
 
 
 @lru_cache(REMEMBERED)

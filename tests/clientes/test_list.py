@@ -156,6 +156,20 @@ class TestPageSizeMax:
         assert consulta.get("/api/clientes").json["size"] == 5
 
 
+def test_a_list_that_did_not_change_is_304(consulta: Caller, tecnico: Caller, make_cliente: Make) -> None:
+    id = make_cliente()["id"]
+    for query in ("", "?size=1&sort=nombre", "?q=nada"):
+        first = consulta.get(f"/api/clientes{query}")
+        tag = {"If-None-Match": first.headers["ETag"]}
+        again = consulta.get(f"/api/clientes{query}", headers=tag)
+        assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+        tecnico.put(f"/api/clientes/{id}", json={"telefono": f"99900000{len(query)}"})
+        changed = consulta.get(f"/api/clientes{query}", headers=tag)
+        assert changed.status_code == 200
+        assert changed.headers["ETag"] != first.headers["ETag"]
+    assert_problem(consulta.get("/api/clientes?size=0", headers={"If-None-Match": "*"}), 422, "VALIDACION", "size")
+
+
 @pytest.fixture
 def statements(app: Flask) -> Iterator[list[str]]:
     """Every statement about a client's table from here on."""
