@@ -1,6 +1,7 @@
 """create_app: the one place that assembles the service."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from flask import Flask, Request
@@ -32,10 +33,17 @@ class NoSession(SessionInterface):
         return self.nothing
 
 
+class Asked(Request):
+    """A request that is asked thrice by Flask which blueprint's hooks apply, and finds it out once."""
+
+    blueprints = cached_property(Request.blueprints.fget)  # type: ignore[attr-defined]
+
+
 class Service(Flask):
     """Flask without what this service never does, which each request would pay for."""
 
     session_interface = NoSession()
+    request_class = Asked
     response_class = http.Answer
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:

@@ -130,6 +130,11 @@ def json_response(body: Any, status: int = 200, etag: str | None = None, locatio
     return with_etag(response, etag) if etag else response
 
 
+def json_bytes(body: bytes, status: int = 200) -> Response:
+    """A JSON answer whose bytes are at hand, and are handed to the server as they are."""
+    return Answer(body, status, mimetype="application/json", direct_passthrough=True)
+
+
 def no_content() -> Response:
     """204."""
     response = Response(status=204)

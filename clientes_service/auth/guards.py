@@ -8,9 +8,8 @@ from flask import Flask, current_app, g
 
 from clientes_service import errors
 from clientes_service.auth import service, tokens
-from clientes_service.auth.models import Usuario
 from clientes_service.auth.roles import PERMISOS, Permiso, Rol
-from clientes_service.auth.service import TokenClaims
+from clientes_service.auth.service import Activo, TokenClaims
 from clientes_service.config import Config
 from clientes_service.fields import storable
 from clientes_service.historial.service import Autor, Origen
@@ -25,7 +24,7 @@ class Identity:
 
     id: str
     rol: Rol
-    usuario: Usuario | None = None
+    usuario: Activo | None = None
     claims: TokenClaims | None = None
 
 

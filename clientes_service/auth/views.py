@@ -116,7 +116,7 @@ def _tokens(ticket: service.Ticket) -> dict[str, Any]:
     return {**tokens.issue(ticket), "nombre": usuario.nombre, "email": usuario.email, "rol": usuario.rol}
 
 
-def _session() -> tuple[Usuario, service.TokenClaims]:
+def _session() -> tuple[service.Activo, service.TokenClaims]:
     identity: Identity = g.identity
     assert identity.usuario  # only routes of local users come here
     assert identity.claims

@@ -17,12 +17,12 @@ from clientes_service.clientes.service import Escrito
 from clientes_service.cursors import decode_cursor, encode_cursor
 from clientes_service.errors import FieldError
 from clientes_service.http import (
-    Answer,
     Blueprint,
     current_config,
     current_request,
     if_match,
     is_conditional,
+    json_bytes,
     matches_if_none_match,
     no_content,
     not_modified,
@@ -73,7 +73,7 @@ def list_clientes(query: dict[str, Any]) -> Response:
         size=size,
         nextCursor=following,
     )
-    response = with_etag(Answer(body, mimetype="application/json"), _tag(found.state))
+    response = with_etag(json_bytes(body), _tag(found.state))
     if following:
         asked = current_request()
         response.headers["Link"] = f'<{asked.path}?{_without_place(asked.query_string)}cursor={following}>; rel="next"'
@@ -109,7 +109,7 @@ def get_cliente(id: int) -> Response:
     version = rows.version_of(row)
     if matches_if_none_match(version):
         return not_modified(version)
-    return with_etag(Answer(rows.as_json(row), mimetype="application/json"), version)
+    return with_etag(json_bytes(rows.as_json(row)), version)
 
 
 @blp.put("/<id:id>")
@@ -202,7 +202,7 @@ def _written(escrito: Escrito, status: int = 200) -> Response:
         for advertencia in escrito.advertencias
     ]
     row = rows.row_of(escrito.cliente)
-    response = Answer(rows.as_json(row, advertencias=advertencias), status, mimetype="application/json")
+    response = json_bytes(rows.as_json(row, advertencias=advertencias), status)
     if status == 201:
         response.headers["Location"] = f"{blp.url_prefix}/{row[0]}"
     return with_etag(response, rows.version_of(row))
