@@ -42,7 +42,9 @@ def test_a_route_is_found_as_flask_finds_it(app: Flask, asked: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 304, 404])
-@pytest.mark.parametrize("body", [b"", b"{}", None, ["a", "b"], iter([b"a"])], ids=repr)
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", None, ["a", "b"], iter([b"a"])], ids=["empty", "json", "none", "list", "stream"]
+)
 def test_an_answer_has_the_headers_of_any_response_and_those_that_all_have(app: Flask, status: int, body: Any) -> None:
     given = {"ETag": '"1"', "Location": "/ñ"} if status != 200 else {"ETag": '"1"'}
     environ = app.test_request_context("/", headers={"X-Request-Id": "r1"}).request.environ
