@@ -1,14 +1,16 @@
 """create_app: the one place that assembles the service."""
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Request
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import Map, MapAdapter
+from werkzeug.sansio.utils import get_host
 
 from clientes_service import config as settings
 from clientes_service import db, docs, health, http, logs, openapi
@@ -21,6 +23,7 @@ from clientes_service.files.views import blp as files
 from clientes_service.historial.views import blp as historial
 
 EXPOSED_HEADERS = ["Content-Disposition", "ETag", "Link", "Location", "Retry-After", "X-Request-Id"]
+HOSTS = 64  # remembered
 
 
 class NoSession(SessionInterface):
@@ -51,11 +54,25 @@ class Service(Flask):
         return func
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Bind the routes to a request, from what it has parsed already: there are no hosts or subdomains to tell."""
-        if request is None or "HTTP_UPGRADE" in request.environ:
+        """Bind the routes to a request, from what it has parsed already and what is known of its host."""
+        if request is None or not _is_plain(request.environ):
             return super().create_url_adapter(request)
-        script, path = request.environ.get("SCRIPT_NAME"), request.environ.get("PATH_INFO") and request.path
-        return self.url_map.bind(request.host, script, default_method=request.method, path_info=path)
+        environ = request.environ
+        at = _bound(self.url_map, request.scheme, environ["HTTP_HOST"], environ.get("SCRIPT_NAME"))
+        return MapAdapter(
+            self.url_map, at.server_name, at.script_name, at.subdomain, at.url_scheme, request.path, request.method
+        )
+
+
+def _is_plain(environ: WSGIEnvironment) -> bool:
+    """Whether a request is as nearly all are; the others are left to Flask."""
+    return "HTTP_UPGRADE" not in environ and bool(environ.get("HTTP_HOST") and environ.get("PATH_INFO"))
+
+
+@lru_cache(HOSTS)
+def _bound(url_map: Map, scheme: str, host: str, script: str | None) -> MapAdapter:
+    """The routes as seen at a host. Raises BadHost, each time."""
+    return url_map.bind(get_host(scheme, host), script, url_scheme=scheme)
 
 
 def create_app(config: Config | None = None) -> Flask:

@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
@@ -85,8 +86,24 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     ARGUMENTS_PARSER = Parser()
 
     def arguments(self, schema: type[ma.Schema], **kwargs: Any) -> Any:
-        """Declare what a view takes; the schema is made once, and not again for each request."""
-        return super().arguments(schema(), **kwargs)
+        """Declare what a view takes; the schema is made once, and not again for each request.
+
+        A query is handed to the view directly: it is among those remembered, and two wrappers would take longer.
+        """
+        made = schema()
+        declare = super().arguments(made, **kwargs)
+        if kwargs.get("location") != "query":
+            return declare
+
+        def decorate(view: Any) -> Any:
+            @wraps(view)
+            def read_query(*given: Any, **path: Any) -> Any:
+                return view(*given, self.ARGUMENTS_PARSER.parse(made, current_request(), location="query"), **path)
+
+            read_query._apidoc = declare(view)._apidoc  # type: ignore[attr-defined]
+            return read_query
+
+        return decorate
 
     def response(self, *args: Any, **kwargs: Any) -> Any:
         """Declare what a view answers; one that says it returns a Response has done all, and is called directly."""

@@ -37,7 +37,7 @@ class Parser(FlaskParser):
         """Return what the request says; queries that were good before are remembered, since apps repeat them."""
         if location != "query":
             return super().parse(argmap, req, location=location, **kwargs)
-        key = (id(argmap), request.query_string)
+        key = (id(argmap), (req or request).query_string)
         known = self._queries.get(key)
         if known is None:
             if len(self._queries) >= REMEMBERED:

@@ -34,7 +34,10 @@ def test_a_route_is_found_as_flask_finds_it(app: Flask, asked: dict[str, Any]) -
             try:
                 adapter = adapt(app, context.request)
                 assert adapter
-                return adapter.match(return_rule=True), adapter.server_name, adapter.script_name
+                known = {
+                    name: value for name, value in vars(adapter).items() if name not in ("path_info", "query_args")
+                }
+                return adapter.match(return_rule=True), known
             except HTTPException as error:
                 return type(error), error.code, sorted(getattr(error, "valid_methods", None) or ())
 

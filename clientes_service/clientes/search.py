@@ -51,6 +51,7 @@ class Filters:
     sort: str = "id"
 
     @classmethod
+    @lru_cache(REMEMBERED)
     def from_query(cls, vigente: str, q: str = "", **others: str) -> "Filters":
         """Read them as a query writes them, where `vigente` may be `todos`, and `q` is what somebody types."""
         return cls(vigente=VIGENTE[vigente], words=search_words(q) if q else (), **others)
