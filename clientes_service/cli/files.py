@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from clientes_service import db
 from clientes_service.cli.base import fail, main, open_database
 from clientes_service.clientes.advertencias import Rules
 from clientes_service.clientes.search import VIGENTE, Filters
@@ -17,6 +18,7 @@ from clientes_service.files.plan import Informe, Modo
 from clientes_service.historial.service import Autor, Origen
 
 WARNINGS_SHOWN = 20
+LEFT_TO_SERVER = 200_000  # new clients that the server indexes for searches by itself, in some seconds
 
 
 @main.command("import")
@@ -56,6 +58,9 @@ def import_clientes(file: Path, mode: str, dry_run: bool, partial: bool) -> None
             show(error.informe)
             print_counts(filas=error.informe.filas, errores=error.informe.errores_total)
         fail(error.detail)
+    if informe.creados > LEFT_TO_SERVER:
+        click.echo("indexing for searches", err=True)
+        db.engine().texts.extend()
     show(informe)
     print_counts(
         filas=informe.filas,

@@ -23,12 +23,20 @@ ADD = """
     UNION ALL SELECT clave, texto FROM busqueda WHERE clave >= ? AND clave < ?
 """
 LITERAL = re.compile("[%_!]")  # what LIKE would not take as itself
-GRAM = 3  # the characters of a word that an index needs at least
+GRAMS = "SELECT term FROM busqueda_fts_gramas WHERE term >= ? AND term <= ?"
+GRAM = 3
+LAST_CHARACTER = "\U0010ffff"
+NOWHERE = "\x01\x02\x01"  # a trigram that no text has
 INDEXED_WORDS = 16  # that FTS5 is asked for, the longest ones; its expressions have a limit
-CHUNK = 1000  # texts that are added to the index in one transaction
+COMMON = 8  # what more than one text of so many contains is common
+BEHIND = 1000  # texts without an index that are worth one
+CHUNK = 4000  # texts that are added to the index in one transaction, which takes less than 0.1 s
 PAUSE = 0.005  # seconds between two of them, for other writers
 
 logger = logging.getLogger(__name__)
+
+
+Part = tuple[str, str, Sequence[Any]]  # of a query: its column, what follows FROM, and parameters
 
 
 class Matches(NamedTuple):
@@ -62,13 +70,37 @@ def _all_of(terms: list[str]) -> str:
     return f"({_all_of(terms[:middle])} AND {_all_of(terms[middle:])})" if middle else terms[0]
 
 
-def _union(parts: Sequence[tuple[str, str, Sequence[Any]]]) -> Matches:
-    """Parts that have no key in common, each as its column, what follows FROM, and parameters."""
+def _union(parts: Sequence[Part]) -> Matches:
+    """All of these parts, which have no key in common."""
     return Matches(
         " UNION ALL ".join(f"SELECT {column} FROM {rest}" for column, rest, _ in parts),
         "SELECT " + " + ".join(f"(SELECT count(*) FROM {rest})" for _, rest, _ in parts),
         tuple(chain.from_iterable(params for *_, params in parts)),
     )
+
+
+def _scanned(words: Sequence[str], are_positive: bool | None) -> list[Part]:
+    """Every text is read."""
+    contains, patterns = contain(words, "texto")
+    return [("clave", f"busqueda WHERE {keys.all} AND {contains}", patterns) for keys in RANGES[are_positive]]
+
+
+def _indexed(expression: str, others: Sequence[str], are_positive: bool | None) -> Part:
+    """FTS5 is asked, and for words that it does not know the texts that it finds are read."""
+    tables, params, conditions = "busqueda_fts", [expression], ["busqueda_fts MATCH ?"]
+    if are_positive is not None:
+        conditions.append(f"busqueda_fts.rowid {'>' if are_positive else '<'} 0")
+    if others:
+        contains, patterns = contain(others, "busqueda.texto")
+        tables += " CROSS JOIN busqueda ON busqueda.clave = busqueda_fts.rowid"
+        conditions.append(contains)
+        params += patterns
+    return "busqueda_fts.rowid AS clave", f"{tables} WHERE {' AND '.join(conditions)}", params
+
+
+def _quoted(text: str) -> str:
+    """A text as FTS5 takes it for itself."""
+    return '"' + text.replace('"', '""') + '"'
 
 
 class ScannedTexts:
@@ -102,41 +134,43 @@ class Fts5Texts:
 
     def match(self, words: Sequence[str], are_positive: bool | None) -> Matches:
         """The keys of this sign, or of both, whose texts contain all words."""
-        contains, patterns = contain(words, "texto")
-        indexed = sorted((word for word in words if len(word) >= GRAM), key=len, reverse=True)[:INDEXED_WORDS]
-        if not indexed:
-            return _union(
-                [("clave", f"busqueda WHERE {keys.all} AND {contains}", patterns) for keys in RANGES[are_positive]]
-            )
-        if self._unindexed() >= CHUNK:
+        last, limit = self._last(), self._limit()
+        if last - limit >= BEHIND:
             self.extend_in_background()
-        limit = self._limit()
+        asked = sorted((word for word in words if len(word) > 1), key=len, reverse=True)[:INDEXED_WORDS]
+        others = [word for word in words if word not in asked]
+        expression = " AND ".join(self._expression(word) for word in asked)
+        if not asked or (others and self._is_common(expression, last)):
+            return _union(_scanned(words, are_positive))
+        contains, patterns = contain(words, "texto")
         unindexed = [
             ("clave", f"busqueda WHERE {keys.unindexed} AND {contains}", (limit, *patterns))
             for keys in RANGES[are_positive]
         ]
-        return _union([self._find_indexed(words, indexed, are_positive), *unindexed])
+        return _union([_indexed(expression, others, are_positive), *unindexed])
 
-    def _find_indexed(
-        self, words: Sequence[str], indexed: Sequence[str], are_positive: bool | None
-    ) -> tuple[str, str, Sequence[Any]]:
-        matched = " AND ".join('"' + word.replace('"', '""') + '"' for word in indexed)
-        tables, params, conditions = "busqueda_fts", [matched], ["busqueda_fts MATCH ?"]
-        if are_positive is not None:
-            conditions.append(f"busqueda_fts.rowid {'>' if are_positive else '<'} 0")
-        if others := [word for word in words if word not in indexed]:
-            contains, patterns = contain(others, "busqueda.texto")
-            tables += " CROSS JOIN busqueda ON busqueda.clave = busqueda_fts.rowid"
-            conditions.append(contains)
-            params += patterns
-        return "busqueda_fts.rowid AS clave", f"{tables} WHERE {' AND '.join(conditions)}", params
+    def _expression(self, word: str) -> str:
+        """What FTS5 is asked for a word: its trigrams one after another, or any trigram that begins with it.
+
+        The latter finds each word of two letters, since every text ends with characters that nobody types.
+        """
+        if len(word) >= GRAM:
+            return _quoted(word)
+        grams = self._engine.execute_sql(GRAMS, (word, word + LAST_CHARACTER)).fetchall()
+        return f"({' OR '.join(_quoted(gram) for (gram,) in grams) or _quoted(NOWHERE)})"
+
+    def _is_common(self, expression: str, last: int) -> bool:
+        """Whether to look at each text takes less time than to look up those that are found."""
+        found = "SELECT count(*) FROM (SELECT 1 FROM busqueda_fts WHERE busqueda_fts MATCH ? LIMIT ?)"
+        [count] = self._engine.execute_sql(found, (expression, last // COMMON)).fetchone()
+        return bool(count >= last // COMMON)
 
     def extend(self) -> None:
         """Add the texts that the index has not yet, if they are many; a transaction for each CHUNK of them."""
-        while self._unindexed() >= CHUNK:
+        while self._last() - self._limit() >= BEHIND:
             with self._engine.writing():
                 start = self._limit()
-                end = start + min(CHUNK, self._unindexed())
+                end = min(start + CHUNK, self._last())
                 self._engine.execute_sql(ADD, (start, end, -end, -start))
                 self._engine.execute_sql("UPDATE busqueda_fts_limite SET hasta = ?", (end,))
             time.sleep(PAUSE)
@@ -155,9 +189,9 @@ class Fts5Texts:
             self._engine.close()
             self._extending.release()
 
-    def _unindexed(self) -> int:
+    def _last(self) -> int:
         [last] = self._engine.execute_sql(LAST_KEY).fetchone()
-        return int(last) - self._limit()
+        return int(last)
 
     def _limit(self) -> int:
         [limit] = self._engine.execute_sql("SELECT hasta FROM busqueda_fts_limite").fetchone()

@@ -40,6 +40,7 @@ FTS5 = (
         texto, content='busqueda', content_rowid='clave', tokenize='trigram case_sensitive 1', columnsize=0
     )
     """,
+    "CREATE VIRTUAL TABLE busqueda_fts_gramas USING fts5vocab (busqueda_fts, row)",
     "INSERT INTO busqueda_fts (busqueda_fts, rank) VALUES ('secure-delete', 1)",
     "CREATE TABLE busqueda_fts_limite (id INTEGER NOT NULL PRIMARY KEY CHECK (id = 1), hasta BIGINT NOT NULL)",
     "INSERT INTO busqueda_fts_limite (id, hasta) VALUES (1, 0)",
