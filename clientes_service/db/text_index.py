@@ -35,7 +35,6 @@ PAUSE = 0.005  # seconds between two of them, for other writers
 
 logger = logging.getLogger(__name__)
 
-
 Part = tuple[str, str, Sequence[Any]]  # of a query: its column, what follows FROM, and parameters
 
 
@@ -111,10 +110,7 @@ class ScannedTexts:
 
     def match(self, words: Sequence[str], are_positive: bool | None) -> Matches:
         """The keys of this sign, or of both, whose texts contain all words."""
-        contains, patterns = contain(words, "texto")
-        return _union(
-            [("clave", f"busqueda WHERE {keys.all} AND {contains}", patterns) for keys in RANGES[are_positive]]
-        )
+        return _union(_scanned(words, are_positive))
 
     def extend(self) -> None:
         """Nothing to do: every text is indexed when it is written."""

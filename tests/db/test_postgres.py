@@ -18,7 +18,14 @@ from flask import Flask
 from peewee import OperationalError, PeeweeException
 
 from clientes_service import db
-from clientes_service.clientes.models import Cliente, Contador, draw_versions, last_settled
+from clientes_service.clientes.models import (
+    Cliente,
+    Contador,
+    current_epoch,
+    draw_clientes,
+    draw_versions,
+    last_settled,
+)
 from clientes_service.db import postgres
 from tests.conftest import EMPRESA, PASSWORD, Caller
 from tests.db.test_engine import add_in_threads
@@ -140,9 +147,9 @@ def missed_beside_bulk(engine: db.Engine, trials: int, limit: Callable[[int], in
 
     def write_many(start: threading.Barrier) -> None:
         start.wait()
-        with db.bulk_transaction(draw_versions, 2) as (epoca, base, lock):
+        with db.bulk_transaction(lambda: draw_clientes(2)) as ((base, _), lock):
             for version in (base + 1, base + 2):
-                insert(version, epoca)
+                insert(version, current_epoch())
                 time.sleep(random.uniform(0, 0.004))
             lock()
             draw_versions(0)
@@ -187,7 +194,7 @@ def test_a_reader_of_all_versions_misses_some_beside_an_import(reader: db.Engine
 
 def test_an_import_that_dies_holds_nothing_back(reader: db.Engine) -> None:
     def die() -> None:
-        with db.bulk_transaction(draw_versions, 5) as (_, base, _):
+        with db.bulk_transaction(lambda: draw_clientes(5)) as ((base, _), _):
             assert (base, last_settled(), reader.settled(5)) == (0, 0, 0)
             [process] = db.engine().execute_sql("SELECT pg_backend_pid()").fetchone()
             reader.execute_sql("SELECT pg_terminate_backend(%s)", (process,))
@@ -202,7 +209,7 @@ def test_an_import_that_dies_holds_nothing_back(reader: db.Engine) -> None:
 
 
 def test_others_write_while_an_import_inserts(app: Flask) -> None:
-    with db.bulk_transaction(draw_versions, 5) as (_, _, lock):
+    with db.bulk_transaction(lambda: draw_clientes(5)) as (_, lock):
         add_in_threads(1, 1)
         assert Contador.get().valor == 6
         lock()

@@ -217,8 +217,10 @@ def test_killed_in_the_middle_an_import_leaves_all_or_nothing(
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    kept = counts(server.environ)
-    assert kept in ((0, 0, 0), (10_000, 10_000, 10_000))
+    clients, lines, numbers = counts(server.environ)
+    assert (clients, lines) in ((0, 0), (10_000, 10_000))
+    if server.environ["DATABASE_URL"].startswith("sqlite:"):  # PostgreSQL draws numbers first, and may not use them
+        assert numbers == clients
     again = server.cli("import", "--mode", "upsert", str(path))
     assert again.returncode == 0, again.stderr
     assert counts(server.environ)[0] == 10_000
