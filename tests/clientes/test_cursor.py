@@ -2,12 +2,15 @@
 
 import itertools
 import random
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from clientes_service import db
+from clientes_service.clientes.models import Cliente
 from clientes_service.cursors import encode_cursor
 from tests.conftest import Caller, assert_problem
 
@@ -103,6 +106,49 @@ def test_who_was_there_throughout_comes_once_while_others_write(
             case _ if unstable:
                 tecnico.put(f"/api/clientes/{unstable.pop()}", json={"nombre": rng.choice("aábñz") * 2})
     assert sorted(id for id in seen if id in stable) == sorted(stable)
+
+
+def test_who_was_there_throughout_comes_once_while_threads_write(tecnico: Caller, make_cliente: Make) -> None:
+    rng = random.Random(3)
+    stable = {make_cliente(nombre=rng.choice("aábñ") * 2)["id"] for _ in range(60)}
+    done, failures = threading.Event(), list[BaseException]()
+
+    def write(seed: int) -> None:
+        own = random.Random(seed)
+        ids: list[int] = []
+        try:
+            while not done.is_set():
+                match own.randrange(3) if ids else 0:
+                    case 0:
+                        ids.append(make_cliente(nombre=own.choice("aábñ") * 2)["id"])
+                    case 1:
+                        tecnico.delete(f"/api/clientes/{own.choice(ids)}")
+                    case _:
+                        tecnico.put(f"/api/clientes/{own.choice(ids)}", json={"nombre": own.choice("aábñz") * 2})
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            db.database.close()
+
+    threads = [threading.Thread(target=write, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for sort in SORTS:
+            seen: list[int] = []
+            cursor = ""
+            while cursor is not None:
+                path = f"/api/clientes?size={rng.randrange(5, 30)}&sort={sort}{cursor and f'&cursor={cursor}'}"
+                answer = tecnico.get(path).json
+                seen += [row["id"] for row in answer["content"]]
+                cursor = answer["nextCursor"]
+            assert sorted(id for id in seen if id in stable) == sorted(stable), sort
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    assert Cliente.select().count() > len(stable)
 
 
 def test_a_total_is_that_of_now(tecnico: Caller, make_cliente: Make) -> None:
