@@ -43,8 +43,6 @@ NAMES = [
     "Espinoza", "Comercial", "Servicios", "Botica", "Transportes", "Constructora", "Ferretería", "Hotel", "Elena",
 ]  # fmt: skip
 
-Call = Callable[[], str]  # makes a request's path; or a body, for a create
-
 
 def write_csv(path: Path, count: int) -> None:
     """Write invented clients."""

@@ -121,13 +121,18 @@ def current_epoch() -> str:
     return str(epoca)
 
 
+def last_version() -> int:
+    """Return the last number that was drawn."""
+    [valor] = db.execute("SELECT valor FROM contador").fetchone()
+    return int(valor)
+
+
 def last_settled() -> int:
     """Return the number up to which every change can be seen by a read that begins from now on.
 
     Later ones may be there, too, while others with lower numbers are still being written.
     """
-    [valor] = db.execute("SELECT valor FROM contador").fetchone()
-    return db.engine().settled(valor)
+    return db.engine().settled(last_version())
 
 
 def derived_keys(datos: Mapping[str, Any]) -> dict[str, str]:

@@ -115,8 +115,6 @@ class ScannedTexts:
     def extend(self) -> None:
         """Nothing to do: every text is indexed when it is written."""
 
-    extend_in_background = extend
-
 
 class Fts5Texts:
     """SQLite's FTS5 index of trigrams holds the texts up to a key, without its sign; those behind it are read.

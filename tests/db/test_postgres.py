@@ -79,7 +79,6 @@ def missed_versions(
 ) -> Iterator[set[int]]:
     """Three slow writers at once, and a reader that asks for what is newer than the newest it saw: what it missed."""
     codes = itertools.count()
-    highest = 0
 
     def write(start: threading.Barrier) -> None:
         start.wait()
@@ -94,21 +93,39 @@ def missed_versions(
             cliente.save(force_insert=True)
         db.database.close()
 
+    def look(highest: int) -> tuple[set[int], int]:
+        seen = versions_behind(engine, highest)
+        return seen, max(seen, default=highest)
+
+    return missed_in_trials(engine, trials, [write] * 3, look)
+
+
+def versions_behind(engine: db.Engine, number: int, until: int = 2**62) -> set[int]:
+    query = "SELECT version FROM cliente WHERE version > %s AND version <= %s"
+    return {version for (version,) in engine.execute_sql(query, (number, until)).fetchall()}
+
+
+def missed_in_trials(
+    engine: db.Engine,
+    trials: int,
+    acts: list[Callable[[threading.Barrier], None]],
+    look: Callable[[int], tuple[set[int], int]],
+) -> Iterator[set[int]]:
+    """Let some act at once, and one look on from the number that it has reached; what that one missed in each trial."""
+    reached = 0
     for _ in range(trials):
-        start = threading.Barrier(4)
-        writers = [threading.Thread(target=write, args=(start,)) for _ in range(3)]
+        start = threading.Barrier(len(acts) + 1)
+        writers = [threading.Thread(target=act, args=(start,)) for act in acts]
         for writer in writers:
             writer.start()
-        first, seen = highest, set[int]()
+        first, seen = reached, set[int]()
         start.wait()
         running = True
         while running:
             running = any(writer.is_alive() for writer in writers)
-            rows = engine.execute_sql("SELECT version FROM cliente WHERE version > %s", (highest,)).fetchall()
-            seen |= {version for (version,) in rows}
-            highest = max(seen, default=highest)
-        rows = engine.execute_sql("SELECT version FROM cliente WHERE version > %s", (first,)).fetchall()
-        yield {version for (version,) in rows} - seen
+            found, reached = look(reached)
+            seen |= found
+        yield versions_behind(engine, first) - seen
 
 
 @pytest.fixture
@@ -162,24 +179,12 @@ def missed_beside_bulk(engine: db.Engine, trials: int, limit: Callable[[int], in
             insert(version, epoca)
         db.database.close()
 
-    highest = 0
-    for _ in range(trials):
-        start = threading.Barrier(3)
-        writers = [threading.Thread(target=act, args=(start,)) for act in (write_many, write)]
-        for writer in writers:
-            writer.start()
-        first, seen = highest, set[int]()
-        start.wait()
-        running = True
-        while running:
-            running = any(writer.is_alive() for writer in writers)
-            [valor] = engine.execute_sql("SELECT valor FROM contador").fetchone()
-            until = limit(valor)
-            query = "SELECT version FROM cliente WHERE version > %s AND version <= %s"
-            seen |= {version for (version,) in engine.execute_sql(query, (highest, until)).fetchall()}
-            highest = max(highest, until)
-        rows = engine.execute_sql("SELECT version FROM cliente WHERE version > %s", (first,)).fetchall()
-        yield {version for (version,) in rows} - seen
+    def look(reached: int) -> tuple[set[int], int]:
+        [valor] = engine.execute_sql("SELECT valor FROM contador").fetchone()
+        until = limit(valor)
+        return versions_behind(engine, reached, until), max(reached, until)
+
+    return missed_in_trials(engine, trials, [write_many, write], look)
 
 
 def test_a_reader_of_settled_versions_misses_none_beside_an_import(reader: db.Engine) -> None:
