@@ -78,9 +78,19 @@ class Server:
                 time.sleep(0.05)
         pytest.fail("the server did not become ready:\n" + self.log.read_text())
 
+    def worker(self) -> int:
+        """The process id of the first worker."""
+        return int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
+
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=30)
+
+
+def memory(pid: int, which: str) -> int:
+    """What memory a process has (`VmRSS`), or the most that it ever had (`VmHWM`), in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(which)) * 1024
 
 
 def counts(environ: dict[str, str]) -> tuple[int, int, int]:

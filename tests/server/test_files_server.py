@@ -17,7 +17,7 @@ import pytest
 
 from tests.conftest import PASSWORD
 from tests.files.conftest import as_csv, as_form, as_xlsx, row
-from tests.server.conftest import ADMIN_DNI, BIN, ROOT, SLACK, Server, counts
+from tests.server.conftest import ADMIN_DNI, BIN, ROOT, SLACK, Server, counts, memory
 from tests.server.wire import connected, sign_in, upload
 
 MEGABYTE = 1 << 20
@@ -120,12 +120,6 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 
-def memory_peak(pid: int) -> int:
-    """The most memory that a process ever had, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
-
-
 @pytest.fixture(scope="module")
 def server(start_server: Callable[..., Server]) -> Server:
     return start_server(workers=1)
@@ -135,23 +129,22 @@ def server(start_server: Callable[..., Server]) -> Server:
 def worker(server: Server, token: str) -> int:
     """The process id of the one worker, after it has imported something ordinary."""
     assert upload(server.url, token, as_csv([row(9_000_000)]))[0] == 200
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-    return int(children[0])
+    return server.worker()
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_soon_and_costs_the_worker_little(
     server: Server, token: str, worker: int, name: str
 ) -> None:
-    content, before = HOSTILE[name](), memory_peak(worker)
+    content, before = HOSTILE[name](), memory(worker, "VmHWM")
     started = time.monotonic()
     status, answer = upload(server.url, token, content)
     took = time.monotonic() - started
     assert status in (413, 422), answer
-    print(f"{name}: {status} in {took:.2f} s, worker +{(memory_peak(worker) - before) / MEGABYTE:.1f} MB")
+    print(f"{name}: {status} in {took:.2f} s, worker +{(memory(worker, 'VmHWM') - before) / MEGABYTE:.1f} MB")
     assert answer.startswith(b'{"type":"/errores/')
     assert took < 2 * SLACK, f"{took:.1f} s"
-    assert memory_peak(worker) - before < 50 * MEGABYTE
+    assert memory(worker, "VmHWM") - before < 50 * MEGABYTE
     with connected(server.url, token) as wire:
         assert wire.call("GET", "/api/clientes?size=1").status == 200
 

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import PASSWORD
-from tests.server.conftest import ADMIN_DNI, Server
+from tests.server.conftest import ADMIN_DNI, Server, memory
 from tests.server.wire import connected, sign_in
 
 WRONG = json.dumps({"dni": ADMIN_DNI, "password": "equivocada-del-todo"}).encode()
@@ -143,3 +145,21 @@ def test_stopping_is_quick_and_clean(start_server: Callable[..., Server]) -> Non
         assert server.stop() == 0
     assert "Traceback" not in server.log.read_text(encoding="utf-8")
     server.start()
+
+
+def test_a_very_long_search_is_answered(server: Server) -> None:
+    token = sign_in(server.url, ADMIN_DNI, PASSWORD)["token"]
+    with connected(server.url, token) as wire:
+        answer = wire.call("GET", "/api/clientes?q=" + "%C3%B1" * 1200)
+    assert (answer.status, answer.json["totalElements"]) == (200, 0)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
+def test_what_hashing_passwords_took_is_given_back(start_server: Callable[..., Server]) -> None:
+    """A hash takes 19 MB, in whichever thread of the worker it is made."""
+    server = start_server(workers=1)
+    sign_in(server.url, ADMIN_DNI, PASSWORD)
+    before = memory(server.worker(), "VmRSS")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: sign_in(server.url, ADMIN_DNI, PASSWORD), range(16)))
+    assert memory(server.worker(), "VmRSS") - before < 12_000_000
