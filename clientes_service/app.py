@@ -12,17 +12,21 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import Map, MapAdapter
 from werkzeug.sansio.utils import get_host
 
+from clientes_service import compression, db, docs, health, http, logs, openapi
 from clientes_service import config as settings
-from clientes_service import db, docs, health, http, logs, openapi
 from clientes_service.auth import guards, passwords, tokens
 from clientes_service.auth.views import auth, users
+from clientes_service.cambios.views import blp as cambios
 from clientes_service.clientes.views import blp as clientes
 from clientes_service.config import Config
 from clientes_service.datos_personales.views import blp as datos_personales
 from clientes_service.files.views import blp as files
 from clientes_service.historial.views import blp as historial
+from clientes_service.lote.views import blp as lote
 
-EXPOSED_HEADERS = ["Content-Disposition", "ETag", "Link", "Location", "Retry-After", "X-Request-Id"]
+EXPOSED_HEADERS = [
+    "Content-Disposition", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"
+]  # fmt: skip
 HOSTS = 64  # remembered
 
 
@@ -93,10 +97,11 @@ def create_app(config: Config | None = None) -> Flask:
     health.init_app(app)
     app.before_request(guards.authenticate)
     http.init_app(app)
+    compression.init_app(app)
 
     api = openapi.Api(app)
     app.config["OPENAPI"] = api.document
-    for blueprint in (health.blp, clientes, historial, datos_personales, files):
+    for blueprint in (health.blp, clientes, cambios, lote, historial, datos_personales, files):
         api.register_blueprint(blueprint)
     if config.local_auth:
         for blueprint in (auth, users):

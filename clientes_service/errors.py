@@ -77,6 +77,16 @@ class JsonInvalido(ServiceError):
     detail = "El cuerpo no es un documento JSON en UTF-8. Revise comillas, comas y llaves."
 
 
+class TokenInvalido(ServiceError):
+    status, code, title = 400, "TOKEN_INVALIDO", "El token de cambios no es válido"
+    detail = "El valor de desde está dañado. Use siguiente tal como llegó, o empiece otra vez sin desde."
+
+
+class IdempotenciaInvalida(ServiceError):
+    status, code, title = 400, "IDEMPOTENCIA_INVALIDA", "La clave de idempotencia no es válida"
+    detail = "La clave debe tener de 1 a 255 letras, dígitos o signos ASCII, sin espacios."
+
+
 class NoAutenticado(ServiceError):
     status, code, title = 401, "NO_AUTENTICADO", "Falta iniciar sesión"
     detail = "Su sesión no es válida o ha terminado. Inicie sesión otra vez."
@@ -146,14 +156,18 @@ class UltimoAdmin(ServiceError):
     detail = "Es el último administrador activo. Nombre a otro antes de desactivarlo o cambiar su rol."
 
 
+class Resincronizar(ServiceError):
+    status, code, title = 410, "RESINCRONIZAR", "Hay que sincronizar desde el principio"
+    detail = "El servidor ya no es el de antes. Descargue todo otra vez, sin desde, y quite lo que ya no llegue."
+
+
 class VersionObsoleta(ServiceError):
     status, code, title = 412, "VERSION_OBSOLETA", "El cliente cambió mientras tanto"
     detail = "El cliente cambió después de que usted lo leyó. Compare con los datos actuales y repita."
 
-    def __init__(self, current: Any) -> None:
-        """Keep the record as it stands; the view adds it to the problem, in the API's words, as `actual`."""
-        super().__init__()
-        self.current = current
+    def __init__(self, actual: Mapping[str, Any]) -> None:
+        """Show the client as it stands, in the API's words."""
+        super().__init__(headers={"ETag": f'"{actual["version"]}"'}, actual=actual)
 
 
 class CuerpoDemasiadoGrande(ServiceError):
@@ -169,6 +183,11 @@ class TipoNoSoportado(ServiceError):
 class Validacion(ServiceError):
     status, code, title = 422, "VALIDACION", "Hay datos que corregir"
     detail = "Algunos datos no son válidos. Corríjalos y repita."
+
+
+class IdempotenciaDistinta(ServiceError):
+    status, code, title = 422, "IDEMPOTENCIA_DISTINTA", "La clave ya se usó con otros datos"
+    detail = "Esa clave ya se usó con otros datos, que se guardaron. Use una clave nueva para cada envío distinto."
 
 
 class ImportacionRechazada(ServiceError):

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 from wsgiref.types import WSGIEnvironment
@@ -22,6 +22,7 @@ from clientes_service.config import Config
 from clientes_service.errors import ServiceError
 from clientes_service.parser import INT64, MAX_JSON_BYTES, Parser, query_problems
 
+ENCODINGS = ["zstd", "br", "gzip"]  # of compressed answers, the best first
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # What browsers must not do with an answer. A view may say otherwise about the first two.
@@ -63,7 +64,10 @@ def if_match() -> Callable[[str], bool] | None:
     so that a phone which lost the version overwrites nothing.
     """
     header = request.headers.get("If-Match")
-    return None if header is None else parse_etags(header).contains_weak
+    if header is None:
+        return None
+    given = parse_etags(header)
+    return lambda version: any(map(given.contains_weak, tag_forms(version)))
 
 
 def is_conditional() -> bool:
@@ -71,10 +75,16 @@ def is_conditional() -> bool:
     return "HTTP_IF_NONE_MATCH" in request.environ
 
 
-def matches_if_none_match(version: str) -> bool:
-    """Whether the caller already has this version (RFC 9110 §13.1.2)."""
+def tag_forms(version: str) -> Iterator[str]:
+    """The tags under which a version may have gone out: as it is, and of a compressed answer."""
+    yield version
+    yield from (f"{version}:{encoding}" for encoding in ENCODINGS)
+
+
+def matching_tag(version: str) -> str | None:
+    """The tag by which If-None-Match names this version, which the caller already has; None if it does not."""
     header = request.headers.get("If-None-Match")
-    return header is not None and parse_etags(header).contains_weak(version)
+    return None if header is None else next(filter(parse_etags(header).contains_weak, tag_forms(version)), None)
 
 
 # --- Views
@@ -159,9 +169,9 @@ def no_content() -> Response:
     return response
 
 
-def not_modified(version: str) -> Response:
-    """304 with the ETag that still holds."""
-    return with_etag(Response(status=304), version)
+def not_modified(tag: str) -> Response:
+    """304 with the ETag that still holds, in the form that the caller has."""
+    return with_etag(Response(status=304), tag)
 
 
 def with_etag(response: Response, version: str) -> Response:

@@ -4,11 +4,13 @@
 """
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 
 from clientes_service import db
+from clientes_service.clientes.advertencias import Advertencia
 from clientes_service.clientes.models import Cliente
 from clientes_service.clientes.schemas import Cliente as Schema
 
@@ -64,6 +66,12 @@ def row_of(cliente: Cliente) -> Row:
 def as_json(row: Row, **others: Any) -> bytes:
     """A client's JSON, with other members at its end."""
     return orjson.dumps({**as_member(row), **others}) + b"\n"
+
+
+def written_as_json(cliente: Cliente, advertencias: Iterable[Advertencia]) -> bytes:
+    """The JSON of a client that was just written, with what is worth a second look."""
+    shown = [{name: value for name, value in asdict(one).items() if value is not None} for one in advertencias]
+    return as_json(row_of(cliente), advertencias=shown)
 
 
 def page_as_json(rows: Iterable[Row], **others: Any) -> bytes:

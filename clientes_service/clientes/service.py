@@ -10,8 +10,8 @@ from typing import Any
 
 from peewee import IntegrityError, fn
 
-from clientes_service import errors
-from clientes_service.clientes import documento
+from clientes_service import errors, idempotency
+from clientes_service.clientes import documento, rows
 from clientes_service.clientes.advertencias import Advertencia, Rules, refuse, warn_about
 from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
 from clientes_service.clientes.models import Cliente, code_key
@@ -131,10 +131,10 @@ def suggest_codigo(prefijo: str) -> str:
 
 
 def anonymize_cliente(id: int, precondition: Precondition, autor: Autor) -> Cliente:
-    """Erase the personal data of a client, also from its history; one that is erased already stays as it is.
+    """Erase the personal data of a client, also from its history and from stored answers.
 
-    The id and the code stay, for the work orders. What the engine itself still holds goes with `erase_traces`. Raises
-    ClienteNoEncontrado and VersionObsoleta.
+    One that is erased already stays as it is. The id and the code stay, for the work orders. What the engine itself
+    still holds goes with `erase_traces`. Raises ClienteNoEncontrado and VersionObsoleta.
     """
     with transaction():
         cliente = get_cliente(id)
@@ -144,6 +144,7 @@ def anonymize_cliente(id: int, precondition: Precondition, autor: Autor) -> Clie
             cliente.vigente, cliente.anonimizado = False, True
             cliente.stamp().store()
             historial.erase(cliente.id)
+            idempotency.erase(cliente.id, rows.written_as_json(cliente, []).decode())
             historial.record(cliente, Accion.ANONIMIZADO, {}, {}, autor)
     return cliente
 
@@ -166,7 +167,7 @@ def _with_documento(datos: dict[str, Any], pair: dict[str, Any]) -> dict[str, An
 
 def _require(precondition: Precondition, current: Cliente) -> None:
     if precondition and not precondition(current.version_publica):
-        raise errors.VersionObsoleta(current)
+        raise errors.VersionObsoleta(rows.as_member(rows.row_of(current)))
 
 
 def _check(cliente: Cliente, rules: Rules) -> list[Advertencia]:

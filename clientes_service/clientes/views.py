@@ -1,10 +1,10 @@
 """The clients' endpoints: HTTP words only. A view's docstring is its OpenAPI text."""
 
-from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import orjson
 from flask import Response
 
 from clientes_service import __version__, errors
@@ -23,19 +23,28 @@ from clientes_service.http import (
     if_match,
     is_conditional,
     json_bytes,
-    matches_if_none_match,
+    matching_tag,
     no_content,
     not_modified,
-    problem_response,
     with_etag,
 )
+from clientes_service.idempotency import Answer, Key, once
 from clientes_service.openapi import ETAG, LOCATION, conditional, raises
-from clientes_service.parser import REMEMBERED
+from clientes_service.parser import REMEMBERED, parse_json, read_body
 
 blp = Blueprint("clientes", __name__, url_prefix="/api/clientes", description="The client directory")
 
-CLIENTE = schemas.Cliente()
 LINK = {"Link": {"description": "The next page, as `rel=next`", "schema": {"type": "string"}}}
+IDEMPOTENCY_KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "description": "Names this request among the user's own; kept for `CLIENTES_IDEMPOTENCY_DAYS`",
+    "example": "5f2b7c1e-9d0a-4b7e-8f53-0f6b1c2d3e4f",
+}
+REPLAYED = {
+    "Idempotency-Replayed": {"description": "`true` when the request came before", "schema": {"type": "string"}}
+}
 OTHER_LIST = "Es de otra lista. Repita los mismos filtros y orden, o empiece sin cursor."
 
 
@@ -54,7 +63,7 @@ def list_clientes(query: dict[str, Any]) -> Response:
     size = min(query.pop("size"), current_config().page_size_max)
     page, cursor = query.pop("page", None), query.pop("cursor", None)
     filters = Filters.from_query(**query)
-    if is_conditional() and matches_if_none_match(tag := _tag(search.current_state())):
+    if is_conditional() and (tag := matching_tag(_tag(search.current_state()))):
         return not_modified(tag)
     if cursor is None:
         number = page or 0
@@ -82,15 +91,30 @@ def list_clientes(query: dict[str, Any]) -> Response:
 
 @blp.post("")
 @requires(Permiso.ESCRIBIR)
-@raises(errors.CodigoDuplicado, errors.DocumentoDuplicado)
+@raises(
+    errors.CodigoDuplicado, errors.DocumentoDuplicado, errors.IdempotenciaInvalida, errors.IdempotenciaDistinta
+)  # fmt: skip
 @blp.arguments(schemas.ClienteCreate)
-@blp.response(201, schemas.ClienteEscrito, headers=LOCATION | ETAG)
+@blp.doc(parameters=[IDEMPOTENCY_KEY])
+@blp.response(201, schemas.ClienteEscrito, headers=LOCATION | ETAG | REPLAYED)
 def create_cliente(datos: dict[str, Any]) -> Response:
     """Create a client
 
-    The answer's `advertencias` say what is worth a second look.
+    The answer's `advertencias` say what is worth a second look. With an `Idempotency-Key` the request may be sent
+    again: it gets the same answer, and no second client.
     """
-    return _written(service.create_cliente(datos, Rules.from_config(current_config()), current_autor()), 201)
+    config, autor = current_config(), current_autor()
+
+    def create() -> Answer:
+        escrito = service.create_cliente(datos, Rules.from_config(config), autor)
+        cliente = escrito.cliente
+        return Answer(201, rows.written_as_json(cliente, escrito.advertencias).decode(), cliente.id)
+
+    clave = current_request().headers.get("Idempotency-Key")
+    if clave is None:
+        return _created(create())
+    key = Key.of(autor, "crear", clave, parse_json(read_body(current_request())))
+    return _created(once(key, config.idempotency_days, create))
 
 
 @blp.get("/<id:id>")
@@ -107,8 +131,8 @@ def get_cliente(id: int) -> Response:
     if row is None:
         raise errors.ClienteNoEncontrado
     version = rows.version_of(row)
-    if matches_if_none_match(version):
-        return not_modified(version)
+    if tag := matching_tag(version):
+        return not_modified(tag)
     return with_etag(json_bytes(rows.as_json(row)), version)
 
 
@@ -162,15 +186,6 @@ def suggest_codigo(query: dict[str, Any]) -> dict[str, str]:
     return {"codigo_cliente": service.suggest_codigo(query["prefijo"])}
 
 
-@blp.app_errorhandler(errors.VersionObsoleta)
-def version_obsoleta(error: errors.VersionObsoleta) -> Response:
-    """Show the caller the client as it stands, under `actual`; whichever feature refused to overwrite it."""
-    error.extra["actual"] = CLIENTE.dump(error.current)
-    response = problem_response(error)
-    response.set_etag(error.current.version_publica)
-    return response
-
-
 def _tag(state: str) -> str:
     """The version of every list while the directory is in this state, as this version of the service shows it."""
     return f"{state}-{__version__}"
@@ -195,14 +210,17 @@ def _read_place(cursor: str, filters: Filters) -> search.Place:
     raise errors.CursorInvalido
 
 
-def _written(escrito: Escrito, status: int = 200) -> Response:
-    """The client as it is now, with its warnings and ETag, and on creation its address."""
-    advertencias = [
-        {name: value for name, value in asdict(advertencia).items() if value is not None}
-        for advertencia in escrito.advertencias
-    ]
-    row = rows.row_of(escrito.cliente)
-    response = json_bytes(rows.as_json(row, advertencias=advertencias), status)
-    if status == 201:
-        response.headers["Location"] = f"{blp.url_prefix}/{row[0]}"
-    return with_etag(response, rows.version_of(row))
+def _created(answer: Answer) -> Response:
+    """A new client, with its address and ETag; the same again for whoever sent the request again."""
+    body = (answer.cuerpo or "").encode()
+    response = json_bytes(body, answer.status)
+    response.headers["Location"] = f"{blp.url_prefix}/{answer.cliente_id}"
+    if answer.is_replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    return with_etag(response, orjson.loads(body)["version"])
+
+
+def _written(escrito: Escrito) -> Response:
+    """The client as it is now, with its warnings and ETag."""
+    cliente = escrito.cliente
+    return with_etag(json_bytes(rows.written_as_json(cliente, escrito.advertencias)), cliente.version_publica)

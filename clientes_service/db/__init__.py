@@ -53,14 +53,16 @@ def engine() -> Engine:
     return chosen
 
 
-def transaction() -> AbstractContextManager[None]:
+def transaction() -> AbstractContextManager[Any]:
     """Hold the write lock from before the first read until commit; raising rolls back.
 
     Writers of all processes pass one at a time, on either engine: what a use case read still holds when it writes, and
-    versions become visible in the order of their numbers. Use cases do not nest: each opens exactly one. Whoever waits
-    longer than the engine's limit gets an error for which `is_unavailable` is true.
+    versions become visible in the order of their numbers. Each use case opens exactly one; where it is itself part of
+    another's, as with `idempotency.once`, that is a savepoint. Whoever waits longer than the engine's limit gets an
+    error for which `is_unavailable` is true.
     """
-    return engine().writing()
+    chosen = engine()
+    return chosen.savepoint() if chosen.in_transaction() else chosen.writing()
 
 
 def bulk_transaction(draw: Callable[[], tuple[int, ...]]) -> AbstractContextManager[Bulk]:

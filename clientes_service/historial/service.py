@@ -29,6 +29,7 @@ class Origen(StrEnum):
     """The way by which a change came."""
 
     API = "api"
+    LOTE = "lote"
     IMPORTACION = "importacion"
     CLI = "cli"
 
