@@ -4,7 +4,10 @@ import contextlib
 import ctypes
 import sys
 
+from peewee import OperationalError
+
 from clientes_service import config as settings
+from clientes_service import db
 
 try:
     service = settings.load()
@@ -30,3 +33,14 @@ logger_class = "clientes_service.logs.GunicornLogger"
 MMAP_THRESHOLD = -3
 with contextlib.suppress(AttributeError, OSError):
     ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, 1 << 20)
+
+
+def on_starting(server: object) -> None:
+    """Let no restore replace the database while this process, or a worker that outlives it, is there.
+
+    Before the first request, too, when no worker has a connection yet.
+    """
+    try:
+        db.open_engine(service.database_url).occupy()
+    except OperationalError as error:
+        sys.exit(f"clientes_service does not start: {error}")

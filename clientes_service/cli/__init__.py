@@ -1,6 +1,6 @@
 """The command line: parse, call, print. Data on stdout, the rest on stderr; exit 0, 1 or 2."""
 
-from clientes_service.cli import database, files, serve, users
+from clientes_service.cli import backups, database, files, serve, users
 from clientes_service.cli.base import main
 
-__all__ = ["database", "files", "main", "serve", "users"]
+__all__ = ["backups", "database", "files", "main", "serve", "users"]

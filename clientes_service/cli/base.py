@@ -7,7 +7,9 @@ import marshmallow as ma
 from peewee import PeeweeException
 
 from clientes_service import __version__, config, db
+from clientes_service.backup import BackupError
 from clientes_service.config import Config, ConfigError
+from clientes_service.db import NoFile
 from clientes_service.errors import ServiceError
 from clientes_service.fields import field_errors
 from clientes_service.transfer import TransferError
@@ -25,7 +27,7 @@ class Cli(click.Group):
             fail(f"{error.detail}{fields}")
         except BrokenPipeError:  # whoever read the output has gone; click ends quietly
             raise
-        except (ConfigError, TransferError, PeeweeException, OSError, UnicodeDecodeError) as error:
+        except (BackupError, ConfigError, NoFile, TransferError, PeeweeException, OSError, UnicodeDecodeError) as error:
             fail(str(error))
 
 

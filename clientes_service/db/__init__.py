@@ -7,13 +7,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, 
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from peewee import DatabaseProxy, Model, PeeweeException
 from peewee import __exception_wrapper__ as driver_errors  # type: ignore[attr-defined]
 from playhouse.migrations import Runner
 
+from clientes_service.db.file_lock import is_in_use as is_in_use
 from clientes_service.db.postgres import Postgres
-from clientes_service.db.sqlite import Sqlite
+from clientes_service.db.sqlite import Draft as Draft
+from clientes_service.db.sqlite import Sqlite as Sqlite
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
@@ -21,6 +24,10 @@ Engine = Sqlite | Postgres
 Bulk = tuple[tuple[int, ...], Callable[[], None]]
 
 database = DatabaseProxy()
+
+
+class NoFile(Exception):
+    """What was asked for is done to a file, and this database is none."""
 
 
 class BaseModel(Model):
@@ -42,14 +49,32 @@ def open_engine(url: str) -> Engine:
 
 def connect(url: str) -> None:
     """Say which database this process uses."""
+    use(open_engine(url))
+
+
+def use(chosen: Engine) -> None:
+    """Say which engine this process uses."""
     if database.obj is not None:
         database.close()
-    database.initialize(open_engine(url))
+    database.initialize(chosen)
 
 
 def engine() -> Engine:
     """The engine that `connect` chose."""
     chosen: Engine = database.obj
+    return chosen
+
+
+def open_draft(file: Path) -> Draft:
+    """The engine of a SQLite file that nobody else knows of: a copy that is being made or checked."""
+    return Draft(f"sqlite:///{quote(str(file))}")
+
+
+def file_engine(url: str) -> Sqlite:
+    """The engine of a database that is one file. Raises NoFile for PostgreSQL."""
+    chosen = open_engine(url)
+    if isinstance(chosen, Postgres):
+        raise NoFile("the database is on PostgreSQL: use its own pg_dump and pg_restore")
     return chosen
 
 
@@ -106,9 +131,10 @@ def one_of(values: Sized) -> str:
     return f"(VALUES {', '.join(['(?)'] * len(values))})"
 
 
-def is_unavailable(error: PeeweeException) -> bool:
+def is_unavailable(error: PeeweeException, chosen: Engine | None = None) -> bool:
     """Tell a database that is busy, full or away (worth a retry) from a defect in a query."""
-    return any(engine().is_unavailable(cause) for cause in _causes(error))
+    chosen = chosen or engine()
+    return any(chosen.is_unavailable(cause) for cause in _causes(error))
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -131,6 +157,12 @@ def migrations(chosen: Engine | None = None) -> list[tuple[str, bool]]:
     if not chosen.exists():
         return [(migration.name, False) for migration in runner.migrations()]
     return [(migration.name, bool(migration.applied)) for migration in runner.status()]
+
+
+def unknown_migrations(chosen: Engine) -> list[str]:
+    """The migrations that a database has, and this version does not know: it belongs to a later one."""
+    known = {migration.name for migration in _runner(chosen).migrations()}
+    return [name for name, _ in migrations(chosen) if name not in known]
 
 
 def pending() -> list[str]:

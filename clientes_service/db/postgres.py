@@ -153,6 +153,9 @@ class Postgres(PostgresqlDatabase):
     def erase_traces(self) -> None:
         """Nothing to do here: the server's own VACUUM reuses the space of old rows."""
 
+    def occupy(self) -> None:
+        """Nothing to do: no restore of ours takes place here."""
+
     def is_derived(self, table: str) -> bool:
         """No table is."""
         return False

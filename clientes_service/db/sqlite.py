@@ -1,16 +1,22 @@
 """SQLite through apsw, which brings a current one: pragmas, one writer at a time, one connection for each thread."""
 
 import fcntl
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import apsw
 from peewee import OperationalError
 from playhouse.apsw_ext import APSWDatabase
 
 from clientes_service.config import sqlite_file
+from clientes_service.db import file_lock
+from clientes_service.db.file_lock import DatabaseInUse
 from clientes_service.db.text_index import Fts5Texts
 
 BUSY_SECONDS = 10
@@ -21,6 +27,8 @@ BUSY_PAUSE = 0.001
 # needs is kept in memory; secure_delete would send all of such a table through it when the table is dropped.
 PRAGMAS = (("journal_mode", "wal"), ("synchronous", "full"), ("foreign_keys", 1), ("cache_size", -2_000),
            ("temp.journal_mode", "memory"), ("main.secure_delete", 1))  # fmt: skip
+# Of a copy that nobody else knows of yet: one file without a log, which is flushed to the disk once, when it is done.
+DRAFT_PRAGMAS = (("journal_mode", "delete"), ("synchronous", "off"), ("foreign_keys", 1), ("main.secure_delete", 1))
 
 # What the machine, not the request, is at fault for: busy, full, read-only or away.
 UNAVAILABLE = (
@@ -36,15 +44,53 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
     """A SQLite file."""
 
     name = "sqlite"
+    pragmas: tuple[tuple[str, Any], ...] = PRAGMAS
     schema_is_current = False
+    is_shared = True  # with other processes: each connection says so to a restore
 
     def __init__(self, url: str) -> None:
-        self.file = sqlite_file(url)
+        # Without symbolic links: what lies beside the file, and what takes its place, belongs where it really is.
+        self.file = Path(os.path.realpath(sqlite_file(url)))
+        self._releases: weakref.WeakKeyDictionary[apsw.Connection, Any] = weakref.WeakKeyDictionary()
         # Threads of one process queue here rather than in SQLite's busy handler, which polls and is not fair.
         self._writer = threading.Lock()
         self.texts = Fts5Texts(self)
         # Not CREATE: a file that vanished is away, and must not be made anew as an empty one.
-        super().__init__(str(self.file), pragmas=PRAGMAS, flags=apsw.SQLITE_OPEN_READWRITE)
+        super().__init__(str(self.file), pragmas=self.pragmas, flags=apsw.SQLITE_OPEN_READWRITE)
+
+    def _connect(self) -> apsw.Connection:
+        """Open a connection that keeps a restore away for as long as it is open. Raises DatabaseInUse."""
+        lock = file_lock.share(self.file) if self.is_shared else None
+        try:
+            connection: apsw.Connection = super()._connect()
+        except BaseException:
+            if lock is not None:
+                os.close(lock)
+            raise
+        if lock is not None:  # a thread that ends does not close its connection: the collector does
+            self._releases[connection] = weakref.finalize(connection, os.close, lock)
+        return connection
+
+    def _close(self, conn: apsw.Connection) -> None:
+        super()._close(conn)
+        if release := self._releases.pop(conn, None):
+            release()
+
+    def occupy(self) -> None:
+        """Keep a restore away for as long as this process, or one that it forks, is alive. Raises DatabaseInUse."""
+        file_lock.share(self.file)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Have the file alone, connections of this engine apart. Raises DatabaseInUse while anybody uses it."""
+        lock = file_lock.take_alone(self.file)
+        self.is_shared = False
+        try:
+            yield
+        finally:
+            self.close()
+            self.is_shared = True
+            os.close(lock)
 
     def _add_conn_hooks(self, conn: apsw.Connection) -> None:
         super()._add_conn_hooks(conn)
@@ -114,6 +160,38 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         if busy:
             raise DatabaseBusy("a reader keeps the write-ahead log from being emptied")
 
+    def copy_into(self, file: Path) -> None:
+        """Write the database as it is at this moment into an empty file, without traces of what was deleted.
+
+        VACUUM INTO reads one state, as any reader does: nobody waits, and nothing that is written meanwhile makes it
+        begin anew. It does not flush the file to the disk.
+        """
+        self.execute_sql("VACUUM INTO ?", (str(file),))
+
+    def leave_log(self) -> None:
+        """Bring everything into the one file, and drop the log. Raises DatabaseInUse if others have it open.
+
+        That finds other programs, too, which do not share our lock.
+        """
+        try:
+            self.execute_sql("PRAGMA journal_mode = delete")
+        except OperationalError as error:
+            raise DatabaseInUse(f"{self.file} cannot be had alone; another program has it open ({error})") from error
+
+    def damage(self) -> str | None:
+        """What is wrong inside the file, if anything; its indexes are compared with their tables."""
+        [found] = self.execute_sql("PRAGMA integrity_check(1)").fetchone()  # asks FTS5, too
+        if found != "ok":
+            return str(found)
+        if broken := self.execute_sql("PRAGMA foreign_key_check").fetchone():
+            return f"a row of {broken[0]} refers to none of {broken[2]}"
+        return self.texts.damage() if self.table_exists("busqueda_fts_limite") else None
+
+    def schema(self) -> dict[str, str]:
+        """What each table, view and trigger is, by name; the tables that SQLite makes for itself apart."""
+        rows = self.execute_sql("SELECT name, sql FROM sqlite_master WHERE type != 'index'").fetchall()
+        return {name: sql for name, sql in rows if not name.startswith("sqlite_")}
+
     def is_derived(self, table: str) -> bool:
         """Whether a table belongs to SQLite itself, or to the index over another one."""
         return table.startswith(("sqlite_", "busqueda_fts"))
@@ -135,11 +213,18 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
 
     def is_unavailable(self, error: BaseException) -> bool:
         """Whether this error is the machine's fault and may pass."""
-        return isinstance(error, (DatabaseBusy, *UNAVAILABLE))
+        return isinstance(error, (DatabaseBusy, DatabaseInUse, *UNAVAILABLE))
 
     def version(self) -> str:
         """The version of the SQLite library in use."""
         return str(apsw.sqlite_lib_version())
+
+
+class Draft(Sqlite):
+    """A SQLite file that this process alone knows of, until it is whole."""
+
+    pragmas = DRAFT_PRAGMAS
+    is_shared = False
 
 
 def _wait_a_moment(tries: int) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-from peewee import PeeweeException
+from peewee import DatabaseError, PeeweeException
 
 # The greatest key, whatever its sign.
 LAST_KEY = """
@@ -22,6 +22,7 @@ ADD = """
     SELECT clave, texto FROM busqueda WHERE clave > ? AND clave <= ?
     UNION ALL SELECT clave, texto FROM busqueda WHERE clave >= ? AND clave < ?
 """
+COMPARE = "INSERT INTO busqueda_fts (busqueda_fts, rank) VALUES ('integrity-check', 1)"
 LITERAL = re.compile("[%_!]")  # what LIKE would not take as itself
 GRAMS = "SELECT term FROM busqueda_fts_gramas WHERE term >= ? AND term <= ?"
 GRAM = 3
@@ -182,6 +183,17 @@ class Fts5Texts:
         finally:
             self._engine.close()
             self._extending.release()
+
+    def damage(self) -> str | None:
+        """Whether FTS5 finds that its index differs from the texts; asked where it has all of them."""
+        if self._limit() < self._last():
+            return None
+        try:
+            with self._engine.writing():
+                self._engine.execute_sql(COMPARE)
+        except DatabaseError as error:
+            return f"the search index differs from its texts ({error})"
+        return None
 
     def _last(self) -> int:
         [last] = self._engine.execute_sql(LAST_KEY).fetchone()
