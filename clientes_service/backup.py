@@ -4,6 +4,7 @@ Under its final name a copy is whole, and on the disk. PostgreSQL is refused by 
 """
 
 import fcntl
+import glob
 import os
 import re
 from collections.abc import Iterator
@@ -47,7 +48,7 @@ def make_backup(source: Sqlite, folder: Path, keep: int | None = None) -> Backup
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     stem = source.file.stem
     with _alone_in(folder):
-        for left in folder.glob(f".{stem}-*.db.draft*"):  # by a backup that was killed
+        for left in folder.glob(f".{glob.escape(stem)}-*.db.draft*"):  # by a backup that was killed
             left.unlink()
         final = unused_name(folder, stem)
         draft = folder / f".{final.name}.draft"

@@ -3,6 +3,7 @@
 The copy is made ready beside the database, then takes its name in one step. Nobody else may use it meanwhile.
 """
 
+import glob
 import os
 import secrets
 import shutil
@@ -59,9 +60,9 @@ def restore(current: Sqlite, file: Path) -> Restored:
     """
     with current.alone(), _draft_beside(current.file) as draft:
         _copy_file(file, current.file, draft)
-        memory = _recall(current)
         with closing(db.open_draft(draft)) as copy:
             applied = _migrate(copy, file)
+            memory = _recall(current)
             db.use(copy)
             _begin_anew(memory)
             anonymised = _anonymise_again(memory)
@@ -77,7 +78,7 @@ def _draft_beside(file: Path) -> Iterator[Path]:
     draft = Path(f"{file}.restoring")
 
     def clear() -> None:
-        for left in file.parent.glob(f"{draft.name}*"):
+        for left in file.parent.glob(f"{glob.escape(draft.name)}*"):
             left.unlink()
 
     aside = _aside(file)
@@ -240,10 +241,10 @@ def _set_aside(file: Path) -> None:
 
 def _name_kept(file: Path) -> Path | None:
     """Give what was set aside its name for good, and return that of the database, if there was one."""
-    kept, found = unused_name(file.parent, f"{file.stem}-replaced"), None
-    for suffix in (*LOGS, ""):
+    kept = unused_name(file.parent, f"{file.stem}-replaced")
+    for suffix in ("", *LOGS):
         part = Path(f"{_aside(file)}{suffix}")
         if part.exists():
-            found = part.replace(f"{kept}{suffix}")
+            part.replace(f"{kept}{suffix}")
     flush(file.parent)
-    return kept if found else None
+    return kept if kept.exists() else None

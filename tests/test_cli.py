@@ -356,6 +356,15 @@ def test_a_busy_database_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch, 
     assert run("users list").stdout == before
 
 
+@pytest.mark.parametrize("words", ["backup", f"restore {__file__}"])
+def test_postgresql_has_its_own_tools(run: Run, words: str, tmp_path: Path) -> None:
+    result = run(words, DATABASE_URL="postgresql://ana:secreta@127.0.0.1:1/clientes")
+    assert_refused(result, 1, "pg_dump", "pg_restore")
+    assert len(result.stderr.splitlines()) == 1
+    assert "secreta" not in result.stderr
+    assert not (tmp_path / "instance" / "backups").exists()
+
+
 # --- OpenAPI
 
 

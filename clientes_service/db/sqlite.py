@@ -68,7 +68,8 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
                 os.close(lock)
             raise
         if lock is not None:  # a thread that ends does not close its connection: the collector does
-            self._releases[connection] = weakref.finalize(connection, os.close, lock)
+            self._releases[connection] = release = weakref.finalize(connection, os.close, lock)
+            release.atexit = False
         return connection
 
     def _close(self, conn: apsw.Connection) -> None:
@@ -182,7 +183,7 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         """What is wrong inside the file, if anything; its indexes are compared with their tables."""
         [found] = self.execute_sql("PRAGMA integrity_check(1)").fetchone()  # asks FTS5, too
         if found != "ok":
-            return str(found)
+            return " ".join(str(found).split())  # in one line
         if broken := self.execute_sql("PRAGMA foreign_key_check").fetchone():
             return f"a row of {broken[0]} refers to none of {broken[2]}"
         return self.texts.damage() if self.table_exists("busqueda_fts_limite") else None
