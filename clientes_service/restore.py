@@ -23,6 +23,7 @@ from clientes_service.db import Draft, Sqlite
 from clientes_service.historial.service import Autor, Origen
 
 LOGS = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file
+UNKNOWN_IDS = 1_000_000  # more than a database that cannot be read may have given since
 CONTENT = ("-wal", "-journal")  # of these, what holds a part of the data
 
 
@@ -32,6 +33,7 @@ class Memory:
 
     damage: str | None = None
     epoch: str | None = None
+    last_id: int | None = None  # of a client
     anonymised: tuple[tuple[int, str, str], ...] = ()
     inactive_users: tuple[str, ...] = ()
 
@@ -119,7 +121,9 @@ def _recall(current: Sqlite) -> Memory:
         refuse_foreign(current, current.file)
         [epoch] = current.execute_sql("SELECT epoca FROM contador").fetchone()
         users = current.execute_sql("SELECT dni FROM usuario WHERE NOT vigente") if "usuario" in tables else ()
-        return Memory(None, epoch, tuple(_anonymised(current)), tuple(dni for (dni,) in users))
+        return Memory(
+            None, epoch, current.last_number("cliente"), tuple(_anonymised(current)), tuple(dni for (dni,) in users)
+        )
     except PeeweeException as error:
         if db.is_unavailable(error, current):
             raise
@@ -154,7 +158,8 @@ def _migrate(copy: Draft, name: Path) -> list[str]:
 def _begin_anew(memory: Memory) -> None:
     """Draw a new epoch, which sets apart what was counted before and will be counted again; and end all sessions.
 
-    A session that somebody ended since the copy was made must not live again.
+    A session that somebody ended since the copy was made must not live again. Ids are not given a second time: work
+    orders, and phones that were away, may know clients that the copy does not.
     """
     epoch = secrets.token_hex(4)
     while epoch in (memory.epoch, current_epoch()):
@@ -162,6 +167,9 @@ def _begin_anew(memory: Memory) -> None:
     with db.transaction():
         Contador.update(epoca=epoch, escrituras=Contador.escrituras + 1).execute()
         Sesion.delete().execute()
+        last_id = db.engine().last_number("cliente")
+        lost = last_id + UNKNOWN_IDS if memory.last_id is None else memory.last_id
+        db.engine().continue_numbering("cliente", max(last_id, lost))
 
 
 def _anonymise_again(memory: Memory) -> int:

@@ -200,13 +200,14 @@ class Telefono:
         if write["op"] != "crear":
             if known and known["version"] == write["version"]:
                 self._store(cliente)
-        elif known is None:
-            row = (write["local"], cliente["id"])
-            self.db.execute("INSERT OR REPLACE INTO cliente (local, id, datos, vuelta) VALUES (?, ?, '{}', 0)", row)
+            return
+        place = (cliente["id"], write["local"])
+        if known is None:
+            self.db.execute("UPDATE cliente SET id = ? WHERE local = ? AND id IS NULL", place)
             self._store(cliente)
-        elif known["local"] != write["local"]:
-            self.db.execute("DELETE FROM cliente WHERE local = ?", (write["local"],))
-            self.db.execute("UPDATE salida SET local = ? WHERE local = ?", (known["local"], write["local"]))
+        self.db.execute("DELETE FROM cliente WHERE local = ? AND id IS NULL", (write["local"],))
+        moved = "UPDATE salida SET local = (SELECT local FROM cliente WHERE id = ?) WHERE local = ?"
+        self.db.execute(moved, place)
 
     def _with_next_code(self, write: sqlite3.Row) -> str:
         datos = json.loads(write["datos"])

@@ -1,0 +1,35 @@
+"""Run many histories: `python -m tests.simulation --seeds 1-1000`. Exit 1 if one went wrong."""
+
+import argparse
+import sys
+import time
+
+from tests.simulation.controls import CONTROLS
+from tests.simulation.runner import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", default="1-1000", help="first and last seed")
+    parser.add_argument("--jobs", type=int, default=2, help="histories side by side")
+    parser.add_argument("--control", choices=CONTROLS, help="break the service so, and stop when that is found out")
+    given = parser.parse_args()
+    first, last = map(int, given.seeds.split("-"))
+    began, done, failed, answers = time.monotonic(), 0, 0, 0
+    for outcome in run(range(first, last + 1), given.jobs, given.control):
+        done, answers = done + 1, answers + outcome.answers
+        if outcome.faults:
+            failed += 1
+            print(f"seed {outcome.seed}:", *outcome.faults[:5], sep="\n  ")
+            if given.control:
+                break
+        if done % 50 == 0:
+            print(f"{done} histories, {failed} failed, {time.monotonic() - began:.0f} s", flush=True)
+    print(
+        f"{done} histories (seeds from {first}), {answers} answers, {failed} failed, {time.monotonic() - began:.0f} s"
+    )
+    sys.exit(bool(failed) != bool(given.control))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,186 @@
+"""One random history of phones, network and service from beginning to end, and what was wrong with its outcome."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from clientes_service import db
+from clientes_service.clientes import rows
+from tests.simulation.network import Proxy
+from tests.simulation.phones import Answer, Phone
+from tests.simulation.processes import Server, adopt_orphans, fork, has_ended, kill
+
+PHONES = 4
+ACCOUNT = {"dni": "40000001", "password": "quinua-tarwi-kiwicha"}
+SECONDS = 0.9  # in which what happens to the service is spread
+LONGEST = 60  # seconds
+
+
+@dataclass
+class Outcome:
+    """What became of a history: its faults, how long it took, and how much happened."""
+
+    seed: int
+    faults: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    answers: int = 0
+
+
+class History:
+    """One history. `sabotage` is done to the service before it starts."""
+
+    def __init__(self, seed: int, folder: Path, template: Path, sabotage: Callable[[], object]) -> None:
+        self.seed, self.folder, self.random = seed, folder, random.Random(seed)
+        shutil.copytree(template, folder, dirs_exist_ok=True)
+        self.server = Server(folder, unused_port(), sabotage)
+        self.proxy_port = unused_port()
+        self.lives = 0
+        self.backup_at = self.restored_at = 0.0
+        self.backup_file = ""
+
+    def run(self) -> Outcome:
+        began = time.monotonic()
+        outcome = Outcome(self.seed)
+        adopt_orphans()
+        proxy = fork(Proxy(self.proxy_port, self.server.port, self.seed).run, self.folder / "proxy.log")
+        try:
+            self.server.start()
+            self._live()
+            os.kill(proxy, signal.SIGUSR1)
+            for _ in range(2):  # the second time each learns what the others sent the first time
+                self._all(lambda phone: phone.settle())
+        finally:
+            kill(proxy)
+            self.server.kill()
+        outcome.faults = [*self._faults()]
+        outcome.answers = sum(1 for phone in self._phones() for _ in phone.answers())
+        outcome.seconds = time.monotonic() - began
+        return outcome
+
+    # --- What happens
+
+    def _live(self) -> None:
+        """Let the phones live, and kill, restart and restore the service meanwhile."""
+        began = time.monotonic()
+        running = {number: self._spawn(number, lambda phone: phone.live()) for number in range(PHONES)}
+        for at, happens in self._events():
+            time.sleep(max(0.0, began + at - time.monotonic()))
+            if happens == "kill a phone":
+                number = self.random.randrange(PHONES)
+                if number in running and not has_ended(running[number]):
+                    kill(running[number])
+                    running[number] = self._spawn(number, lambda phone: phone.live())
+                else:
+                    running.pop(number, None)
+            elif happens == "kill the service":
+                self.server.kill()
+                self.server.start()
+            elif happens == "backup":
+                self.backup_at = time.monotonic()
+                self.backup_file = self.server.cli("backup").split()[-1]
+            else:
+                self.server.kill()
+                self.server.cli("restore", self.backup_file)
+                self.server.start()
+                self.restored_at = time.monotonic()
+        self._wait(running)
+
+    def _events(self) -> list[tuple[float, str]]:
+        chance = self.random
+        events = [(chance.uniform(0, SECONDS), "kill a phone") for _ in range(2)]
+        events += [(chance.uniform(0.05, SECONDS), "kill the service") for _ in range(chance.randint(1, 3))]
+        backup, restore = sorted(chance.uniform(0.05, SECONDS) for _ in range(2))
+        return sorted([*events, (backup, "backup"), (restore, "restore")])
+
+    def _spawn(self, number: int, work: Callable[[Phone], object]) -> int:
+        self.lives += 1
+        chance = random.Random(f"{self.seed}.{number}.{self.lives}")
+        url = f"http://127.0.0.1:{self.proxy_port}"
+        return fork(lambda: work(Phone(self.folder, number, url, ACCOUNT, chance)), self.folder / f"phone-{number}.log")
+
+    def _all(self, work: Callable[[Phone], object]) -> None:
+        self._wait({number: self._spawn(number, work) for number in range(PHONES)})
+
+    def _wait(self, running: dict[int, int]) -> None:
+        deadline = time.monotonic() + LONGEST
+        while running:
+            for number, pid in [*running.items()]:
+                if has_ended(pid):
+                    del running[number]
+            assert time.monotonic() < deadline, "the phones do not come to an end"
+            time.sleep(0.002)
+
+    # --- What must hold afterwards
+
+    def _phones(self) -> list[Phone]:
+        return [Phone(self.folder, number, "http://nowhere", ACCOUNT, self.random) for number in range(PHONES)]
+
+    def _faults(self) -> Iterator[str]:
+        db.connect(self.server.environ["DATABASE_URL"])
+        with closing(db.database):
+            clients = {row[0]: rows.as_member(row) for row in db.execute(f"SELECT {rows.COLUMNS} FROM cliente")}
+            lines = db.execute(
+                "SELECT cliente_id, epoca || '-' || version, accion, cambios FROM historial ORDER BY version"
+            )
+            history: dict[int, list[tuple[str, str, str]]] = {}
+            for id, *line in lines:
+                history.setdefault(id, []).append(tuple(line))
+            [epoch] = db.execute("SELECT epoca FROM contador").fetchone()
+        for phone in self._phones():
+            yield from self._unlike(phone, clients)
+            yield from self._not_once(phone, clients)
+            for answer in phone.answers():
+                yield from self._broken_promise(answer, history, epoch)
+        if "unexpected error" in (log := self.server.log.read_text()):
+            yield f"the service failed: {log[-1000:]}"
+
+    @staticmethod
+    def _unlike(phone: Phone, clients: dict[int, dict[str, Any]]) -> Iterator[str]:
+        """The copy is that of the service, and nothing waits that could be sent."""
+        copy = {row["id"]: json.loads(row["datos"]) for row in phone.db.execute("SELECT id, datos FROM cliente")}
+        for id in copy.keys() | clients.keys():
+            if copy.get(id) != clients.get(id):
+                yield f"phone {phone.number} has {copy.get(id)} for {clients.get(id)}"
+        for write in phone.db.execute(
+            "SELECT * FROM salida WHERE hecha IS NULL AND (problema IS NULL OR op = 'crear')"
+        ):
+            yield f"phone {phone.number} still wants {dict(write)}"
+
+    @staticmethod
+    def _not_once(phone: Phone, clients: dict[int, dict[str, Any]]) -> Iterator[str]:
+        """Each client that its user meant to create exists exactly once."""
+        for mark in phone.meant():
+            found = [client["id"] for client in clients.values() if client["nombre"] == mark]
+            if len(found) != 1:
+                yield f"phone {phone.number} created {mark} once, and it exists as {found}"
+
+    def _broken_promise(
+        self, answer: Answer, history: dict[int, list[tuple[str, str, str]]], epoch: str
+    ) -> Iterator[str]:
+        """An acknowledged change is there, behind the version it was made on, unless the restore undid it."""
+        if answer.op != "actualizar" or answer.status != 200:
+            return
+        lines = history.get(answer.id or 0, [])
+        own = [place for place, line in enumerate(lines) if json.dumps(answer.mark)[1:-1] in line[2]]
+        mine = [place for place in own if f'"despues":"{answer.mark}"' in lines[place][2]]
+        if not mine:
+            if not self.backup_at <= answer.at <= self.restored_at:
+                yield f"lost: {answer}"
+        elif len(mine) > 1 or mine[0] == 0 or lines[mine[0] - 1][0] != answer.base:
+            yield f"overwritten unseen: {answer} in {lines}"
+
+
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

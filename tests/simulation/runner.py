@@ -1,0 +1,64 @@
+"""Runs histories, some side by side, each in a process and a folder of its own, all from one prepared service."""
+
+import multiprocessing
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from itertools import islice
+from pathlib import Path
+
+from clientes_service import db
+from clientes_service.auth import usuarios
+from clientes_service.auth.roles import Rol
+from clientes_service.clientes import service
+from clientes_service.clientes.advertencias import Rules
+from clientes_service.historial.service import Autor, Origen
+from tests.simulation.controls import CONTROLS
+from tests.simulation.history import ACCOUNT, History, Outcome
+
+CLIENTES = 4  # at the beginning; so few that phones often meet over one
+
+
+def prepare(folder: Path) -> None:
+    """Make the database that every history begins with."""
+    folder.mkdir()
+    db.connect(f"sqlite:///{folder}/clientes.db")
+    db.upgrade()
+    account = {**ACCOUNT, "nombre": "Rosa", "email": "rosa@example.pe", "rol": Rol.TECNICO}
+    usuarios.create_usuario(account)
+    for number in range(CLIENTES):
+        datos = {"nombre": f"Cliente {number}", "tipo_cliente": "OTRO", "tipo_documento": "OTRO",
+                 "numero_documento": str(number), "codigo_cliente": f"A{number}"}  # fmt: skip
+        service.create_cliente(datos, Rules(), Autor(Origen.CLI))
+    db.database.close()
+
+
+def run(seeds: Iterable[int], jobs: int, control: str | None = None) -> Iterator[Outcome]:
+    """Yield the outcome of each history as it ends. The folders of those that went wrong are kept."""
+    base = Path(tempfile.mkdtemp(prefix="simulation-"))
+    prepare(base / "template")
+    todo, running = iter(seeds), set[Future[Outcome]]()
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
+        while True:
+            running |= {pool.submit(one, seed, base, control) for seed in islice(todo, jobs - len(running))}
+            if not running:
+                break
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield future.result()
+    shutil.rmtree(base / "template")
+    if not any(base.iterdir()):
+        base.rmdir()
+
+
+def one(seed: int, base: Path, control: str | None) -> Outcome:
+    """Run one history, and remove its folder if all was well."""
+    folder = base / str(seed)
+    try:
+        outcome = History(seed, folder, base / "template", CONTROLS[control] if control else lambda: None).run()
+    except AssertionError as error:
+        return Outcome(seed, [str(error)])
+    if not outcome.faults:
+        shutil.rmtree(folder)
+    return outcome
