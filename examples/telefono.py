@@ -31,7 +31,8 @@ SCHEMA = """
     CREATE TABLE IF NOT EXISTS estado (nombre TEXT PRIMARY KEY, valor TEXT NOT NULL);
     -- The copy. `id` is null until the service has given one; `vuelta` is the load from the beginning that brought it.
     CREATE TABLE IF NOT EXISTS cliente (
-        local INTEGER PRIMARY KEY, id INTEGER UNIQUE, version TEXT, datos TEXT NOT NULL, vuelta INTEGER NOT NULL
+        local INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER UNIQUE, version TEXT, datos TEXT NOT NULL,
+        vuelta INTEGER NOT NULL
     );
     -- The outbox. `version` is null until the write before it is answered; one with a `problema` waits for the user.
     CREATE TABLE IF NOT EXISTS salida (
@@ -48,9 +49,10 @@ STORE = """
     INSERT INTO cliente (id, version, datos, vuelta) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE
     SET version = excluded.version, datos = excluded.datos, vuelta = excluded.vuelta
 """
+# The write that waits for the answer to another one, if any.
 FOLLOW = """
     UPDATE salida SET version = ? WHERE version IS NULL AND op <> 'crear'
-    AND n = (SELECT min(n) FROM salida WHERE local = ? AND hecha IS NULL)
+    AND n = (SELECT min(n) FROM salida WHERE n > ? AND local = (SELECT local FROM salida WHERE n = ?))
 """
 
 
@@ -102,16 +104,17 @@ class Telefono:
         for write in self.db.execute("SELECT * FROM salida WHERE hecha IS NULL ORDER BY n"):
             own = json.loads(write["datos"] or "{}") | {"problema": write["problema"]}
             own |= {} if write["op"] == "actualizar" else {"vigente": write["op"] != "eliminar"}
-            shown.setdefault(write["local"], {}).update(own)
+            shown.setdefault(write["local"], {"vigente": False}).update(own)  # it may be gone, after a restore
         return shown
 
     def _note(self, local: int, op: str, datos: Cliente | None) -> None:
         """Put a write into the outbox, on the version that the user sees: the copy's, or that of a write before it."""
         waiting = self.db.execute("SELECT 1 FROM salida WHERE local = ? AND hecha IS NULL", (local,)).fetchone()
-        [version] = self.db.execute("SELECT version FROM cliente WHERE local = ?", (local,)).fetchone()
+        seen = self.db.execute("SELECT version FROM cliente WHERE local = ?", (local,)).fetchone()
+        version = seen["version"] if seen and not waiting else None
         self.db.execute(
             "INSERT INTO salida (clave, local, op, version, datos) VALUES (?, ?, ?, ?, ?)",
-            (str(uuid.uuid4()), local, op, None if waiting else version, datos and json.dumps(datos)),
+            (str(uuid.uuid4()), local, op, version, datos and json.dumps(datos)),
         )
 
     # --- What the app does whenever there may be a network
@@ -180,19 +183,22 @@ class Telefono:
             elif status in (200, 201):
                 self._take_over(write, {name: value for name, value in body.items() if name != "advertencias"})
                 self._finish(write, body["version"])
-            elif status in (204, 412) or (code == "IDEMPOTENCIA_DISTINTA" and is_new):  # which was stored before
-                self._finish(write, write["version"])  # what follows meets the conflict, too, and is asked about
+            elif status in (204, 412):
+                self._finish(write, write["version"])  # what follows meets a conflict, too, and is asked about
+            elif code == "IDEMPOTENCIA_DISTINTA" and is_new:  # it came through before, and the feed brings it
+                self.db.execute("DELETE FROM cliente WHERE local = ? AND id IS NULL", (write["local"],))
+                self._finish(write, None)
             else:  # the user corrects or discards it; what was to follow waits
                 problem = " ".join((body["detail"], *(error["message"] for error in body["errors"])))
                 self.db.execute("UPDATE salida SET problema = ? WHERE n = ?", (problem, n))
 
     def _finish(self, write: sqlite3.Row, version: str | None) -> None:
         """Let the next write of this client go. Creations are remembered as long as the service knows their keys."""
+        self.db.execute(FOLLOW, (version, write["n"], write["n"]))
         if write["op"] == "crear":
             self.db.execute("UPDATE salida SET hecha = ? WHERE n = ?", (time.time(), write["n"]))
         else:
             self.db.execute("DELETE FROM salida WHERE n = ?", (write["n"],))
-        self.db.execute(FOLLOW, (version, write["local"]))
 
     def _take_over(self, write: sqlite3.Row, cliente: Cliente) -> None:
         """Keep the client that a write left, unless the feed has brought it, or a later one, before the answer came."""

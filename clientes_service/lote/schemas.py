@@ -75,8 +75,8 @@ class Operacion(Schema):
         """Refuse what the `op` lacks or does not take."""
         given = {name for name in ("id", "version", "datos") if datos.get(name) is not None}
         takes = TAKES[datos["op"]]
-        wrong = dict.fromkeys(given - takes, f"No va con {datos['op']}; quítelo.")
-        wrong |= dict.fromkeys(takes - given - {"version"}, "Falta este dato.")
+        wrong = {name: [f"No va con {datos['op']}; quítelo."] for name in given - takes}
+        wrong |= {name: ["Falta este dato."] for name in takes - given - {"version"}}
         if wrong:
             raise ma.ValidationError(wrong)
 

@@ -10,8 +10,10 @@ from clientes_service import db, errors, idempotency, restore
 from clientes_service.cambios import service as cambios
 from clientes_service.clientes import service as clientes
 from clientes_service.clientes import views
+from clientes_service.clientes.advertencias import Rules
 from clientes_service.clientes.models import current_epoch
 from clientes_service.clientes.rows import COLUMNS, NAMES, Row
+from clientes_service.historial.service import Autor
 from clientes_service.lote import service as lote
 
 FECHA = NAMES.index("fecha_modificacion")
@@ -65,14 +67,19 @@ def epoch_kept_at_restore() -> None:
 def if_match_outside_the_transaction() -> None:
     """The version is compared first, and the change is made then."""
 
-    def update_cliente(id: int, datos: dict[str, Any], precondition: Any, *others: Any) -> Any:
-        current = clientes.get_cliente(id)
-        if any(getattr(current, name) != value for name, value in datos.items()):
-            clientes._require(precondition, current)
-        return correct(id, datos, None, *others)
+    def perform(operacion: Any, rules: Rules, autor: Autor, days: int) -> idempotency.Answer:
+        if operacion["op"] == "actualizar" and not _is_known(lote.Key.of(autor, "lote", operacion["clave"], operacion)):
+            cliente = clientes.get_cliente(operacion["id"])
+            if cliente.direccion != operacion["datos"]["direccion"]:
+                clientes._require(operacion["version"].__eq__, cliente)
+        return correct(operacion, rules, autor, days)
 
-    correct = clientes.update_cliente
-    clientes.update_cliente = update_cliente
+    correct, lote.perform = lote.perform, perform
+    lote._precondition = lambda version: None
+
+
+def _is_known(key: idempotency.Key) -> bool:
+    return bool(db.execute(idempotency.FIND, (key.usuario, key.ambito, key.clave)).fetchone())
 
 
 CONTROLS = {

@@ -23,6 +23,15 @@ PHONES = 4
 ACCOUNT = {"dni": "40000001", "password": "quinua-tarwi-kiwicha"}
 SECONDS = 0.9  # in which what happens to the service is spread
 LONGEST = 60  # seconds
+LINES = "SELECT cliente_id, epoca || '-' || version, cambios FROM historial ORDER BY version"
+# What is not sent, though it is nothing that its user must correct, nor behind such a thing.
+WAITING = """
+    SELECT * FROM salida WHERE hecha IS NULL
+    AND (op = 'crear' OR local NOT IN (SELECT local FROM salida WHERE problema IS NOT NULL))
+"""
+
+Clients = dict[int, dict[str, Any]]
+Lines = dict[int, list[tuple[str, str]]]
 
 
 @dataclass
@@ -128,55 +137,45 @@ class History:
         db.connect(self.server.environ["DATABASE_URL"])
         with closing(db.database):
             clients = {row[0]: rows.as_member(row) for row in db.execute(f"SELECT {rows.COLUMNS} FROM cliente")}
-            lines = db.execute(
-                "SELECT cliente_id, epoca || '-' || version, accion, cambios FROM historial ORDER BY version"
-            )
-            history: dict[int, list[tuple[str, str, str]]] = {}
-            for id, *line in lines:
-                history.setdefault(id, []).append(tuple(line))
-            [epoch] = db.execute("SELECT epoca FROM contador").fetchone()
+            lines: Lines = {}
+            for id, version, cambios in db.execute(LINES):
+                lines.setdefault(id, []).append((version, cambios))
         for phone in self._phones():
-            yield from self._unlike(phone, clients)
-            yield from self._not_once(phone, clients)
+            yield from _unlike(phone, clients)
+            yield from _not_once(phone, clients)
             for answer in phone.answers():
-                yield from self._broken_promise(answer, history, epoch)
+                if answer.op == "actualizar" and answer.status == 200:
+                    is_undone = self.backup_at <= answer.at <= self.restored_at
+                    yield from _broken_promise(answer, lines.get(answer.id or 0, []), is_undone)
         if "unexpected error" in (log := self.server.log.read_text()):
             yield f"the service failed: {log[-1000:]}"
 
-    @staticmethod
-    def _unlike(phone: Phone, clients: dict[int, dict[str, Any]]) -> Iterator[str]:
-        """The copy is that of the service, and nothing waits that could be sent."""
-        copy = {row["id"]: json.loads(row["datos"]) for row in phone.db.execute("SELECT id, datos FROM cliente")}
-        for id in copy.keys() | clients.keys():
-            if copy.get(id) != clients.get(id):
-                yield f"phone {phone.number} has {copy.get(id)} for {clients.get(id)}"
-        for write in phone.db.execute(
-            "SELECT * FROM salida WHERE hecha IS NULL AND (problema IS NULL OR op = 'crear')"
-        ):
-            yield f"phone {phone.number} still wants {dict(write)}"
 
-    @staticmethod
-    def _not_once(phone: Phone, clients: dict[int, dict[str, Any]]) -> Iterator[str]:
-        """Each client that its user meant to create exists exactly once."""
-        for mark in phone.meant():
-            found = [client["id"] for client in clients.values() if client["nombre"] == mark]
-            if len(found) != 1:
-                yield f"phone {phone.number} created {mark} once, and it exists as {found}"
+def _unlike(phone: Phone, clients: Clients) -> Iterator[str]:
+    """The copy is that of the service, and nothing waits that could be sent."""
+    copy = {row["id"]: json.loads(row["datos"]) for row in phone.db.execute("SELECT id, datos FROM cliente")}
+    for id in copy.keys() | clients.keys():
+        if copy.get(id) != clients.get(id):
+            yield f"phone {phone.number} has {copy.get(id)} for {clients.get(id)}"
+    for write in phone.db.execute(WAITING):
+        yield f"phone {phone.number} still wants {dict(write)}"
 
-    def _broken_promise(
-        self, answer: Answer, history: dict[int, list[tuple[str, str, str]]], epoch: str
-    ) -> Iterator[str]:
-        """An acknowledged change is there, behind the version it was made on, unless the restore undid it."""
-        if answer.op != "actualizar" or answer.status != 200:
-            return
-        lines = history.get(answer.id or 0, [])
-        own = [place for place, line in enumerate(lines) if json.dumps(answer.mark)[1:-1] in line[2]]
-        mine = [place for place in own if f'"despues":"{answer.mark}"' in lines[place][2]]
-        if not mine:
-            if not self.backup_at <= answer.at <= self.restored_at:
-                yield f"lost: {answer}"
-        elif len(mine) > 1 or mine[0] == 0 or lines[mine[0] - 1][0] != answer.base:
-            yield f"overwritten unseen: {answer} in {lines}"
+
+def _not_once(phone: Phone, clients: Clients) -> Iterator[str]:
+    """Each client that the user meant to create exists exactly once."""
+    for mark in phone.meant():
+        found = [client["id"] for client in clients.values() if client["nombre"] == mark]
+        if len(found) != 1:
+            yield f"phone {phone.number} created {mark} once, and it exists as {found}"
+
+
+def _broken_promise(answer: Answer, lines: list[tuple[str, str]], is_undone: bool) -> Iterator[str]:
+    """A change that was acknowledged is there, on top of the version it was made for, unless a restore undid it."""
+    places = [place for place, (_, cambios) in enumerate(lines) if f'"despues":"{answer.mark}"' in cambios]
+    if not places and not is_undone:
+        yield f"lost: {answer}"
+    if places and (len(places) > 1 or places[0] == 0 or lines[places[0] - 1][0] != answer.base):
+        yield f"overwrote what its user had not seen: {answer} in {lines}"
 
 
 def unused_port() -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import faulthandler
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ import clientes_service.app  # noqa: F401 - so that a server that is forked need
 from clientes_service.cli import main as command_line
 
 READY_SECONDS = 20
+HANGING_SECONDS = 25  # after which a process says where it is
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -34,6 +36,7 @@ def fork(work: Callable[[], object], log: Path) -> int:
         with log.open("ab") as stream:
             os.dup2(stream.fileno(), 1)
             os.dup2(stream.fileno(), 2)
+        faulthandler.dump_traceback_later(HANGING_SECONDS)
         work()
         code = 0
     except SystemExit as end:

@@ -11,26 +11,27 @@ from pathlib import Path
 from clientes_service import db
 from clientes_service.auth import usuarios
 from clientes_service.auth.roles import Rol
-from clientes_service.clientes import service
 from clientes_service.clientes.advertencias import Rules
+from clientes_service.files.importer import import_file
+from clientes_service.files.plan import Modo
 from clientes_service.historial.service import Autor, Origen
 from tests.simulation.controls import CONTROLS
 from tests.simulation.history import ACCOUNT, History, Outcome
 
-CLIENTES = 4  # at the beginning; so few that phones often meet over one
+CLIENTES = 12  # at the beginning
 
 
 def prepare(folder: Path) -> None:
-    """Make the database that every history begins with."""
+    """Make the database that every history begins with; its clients come by one import, and so at one moment."""
     folder.mkdir()
     db.connect(f"sqlite:///{folder}/clientes.db")
     db.upgrade()
     account = {**ACCOUNT, "nombre": "Rosa", "email": "rosa@example.pe", "rol": Rol.TECNICO}
     usuarios.create_usuario(account)
-    for number in range(CLIENTES):
-        datos = {"nombre": f"Cliente {number}", "tipo_cliente": "OTRO", "tipo_documento": "OTRO",
-                 "numero_documento": str(number), "codigo_cliente": f"A{number}"}  # fmt: skip
-        service.create_cliente(datos, Rules(), Autor(Origen.CLI))
+    rows = "".join(f"Cliente {number},OTRO,OTRO,{number},A{number}\n" for number in range(CLIENTES))
+    file = folder / "clientes.csv"
+    file.write_text(f"nombre,tipoCliente,tipoDocumento,numeroDocumento,codigoCliente\n{rows}")
+    import_file(file, Modo.CREAR, Rules(), Autor(Origen.IMPORTACION), simular=False, parcial=False)
     db.database.close()
 
 
