@@ -199,7 +199,7 @@ def _swap(current: Sqlite, draft: Path, memory: Memory) -> Path | None:
     _give_to_owner(draft, file)
     flush(draft)
     if file.exists() and not memory.damage:
-        _bring_together(current)
+        current.leave_log()
     current.close()
     _set_aside(file)
     flush(file.parent)
@@ -208,15 +208,6 @@ def _swap(current: Sqlite, draft: Path, memory: Memory) -> Path | None:
     draft.replace(file)
     flush(file.parent)
     return _name_kept(file)
-
-
-def _bring_together(current: Sqlite) -> None:
-    """Leave one file of the current database; of one that is too damaged for it all files are kept as they are."""
-    try:
-        current.leave_log()
-    except DatabaseError as error:
-        if db.is_unavailable(error, current):
-            raise
 
 
 def _give_to_owner(draft: Path, file: Path) -> None:

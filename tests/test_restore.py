@@ -189,6 +189,8 @@ def test_who_was_anonymised_since_is_so_again_and_leaves_no_trace(
     renamed = make_cliente(**{**SECRETS, "nombre": "Zoila Zárate"})
     admin.put(f"/api/clientes/{made['id']}", json={"telefono": "952 468 135"})
     saved = Path(run("backup").stdout.strip())
+    traces = [f"INSERT INTO x VALUES ('{secret}')" for secret in SECRETS.values()] * 20
+    edit(saved, "CREATE TABLE x (y)", *traces, "DROP TABLE x")  # as in a file that was simply copied
     admin.put(f"/api/clientes/{renamed['id']}", json={"codigoCliente": "RENOMBRADO"})
     for client in (made, renamed):
         assert admin.post(f"/api/clientes/{client['id']}/anonimizar").status_code == 200
@@ -374,7 +376,8 @@ def test_a_copy_with_a_log_beside_it_brings_what_that_holds(run: Run, saved: Pat
     before = {path.name: path.read_bytes() for path in (tmp_path / "copia").iterdir()}
     assert before["c.db-wal"]
     kept = restored(run("restore", saved))
-    restored(run("restore", tmp_path / "copia" / "c.db"))
+    (tmp_path / "link.db").symlink_to(tmp_path / "copia" / "c.db")
+    restored(run("restore", tmp_path / "link.db"))
     assert [cliente.nombre for cliente in Cliente.select()] == ["De antes", "De después"]
     assert {path.name: path.read_bytes() for path in (tmp_path / "copia").iterdir()} == before
     assert kept.exists()
@@ -463,6 +466,7 @@ def test_killed_at_any_step_the_old_database_or_the_new_one_is_there(
         # The next restore clears what was left, and loses nothing.
         engine = db.file_engine(f"sqlite:///{file}")
         assert restore.restore(engine, folder / "copia.db").clientes == 1
+        assert db.engine() is engine
         engine.close()
         named = [path for path in folder.glob("clientes-replaced-*.db") if not path.samefile(file)]
         assert len(named) == 1 + len(kept)

@@ -51,7 +51,6 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
     def __init__(self, url: str) -> None:
         # Without symbolic links: what lies beside the file, and what takes its place, belongs where it really is.
         self.file = Path(os.path.realpath(sqlite_file(url)))
-        self._releases: weakref.WeakKeyDictionary[apsw.Connection, Any] = weakref.WeakKeyDictionary()
         # Threads of one process queue here rather than in SQLite's busy handler, which polls and is not fair.
         self._writer = threading.Lock()
         self.texts = Fts5Texts(self)
@@ -68,14 +67,8 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
                 os.close(lock)
             raise
         if lock is not None:  # a thread that ends does not close its connection: the collector does
-            self._releases[connection] = release = weakref.finalize(connection, os.close, lock)
-            release.atexit = False
+            weakref.finalize(connection, os.close, lock).atexit = False
         return connection
-
-    def _close(self, conn: apsw.Connection) -> None:
-        super()._close(conn)
-        if release := self._releases.pop(conn, None):
-            release()
 
     def occupy(self) -> None:
         """Keep a restore away for as long as this process, or one that it forks, is alive. Raises DatabaseInUse."""
