@@ -1,10 +1,11 @@
 # Everything a person or a CI does with this project. `make` alone says what there is.
 PYTHON ?= python3
 BIN := .venv/bin
+SEEDS ?= 1-1000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint format types check bench lock clean
+.PHONY: help run test test-postgres lint format types check bench simulate lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ types: .venv/installed-dev ## Check the types
 
 bench: .venv/installed ## Measure the service alone: what each kind of request costs, import, start, memory
 	$(BIN)/python bench/run.py
+
+simulate: .venv/installed-dev ## Let phones run through 1,000 histories of faults (SEEDS=1-1000, CONTROL=key)
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(CONTROL),--control $(CONTROL))
 
 check: lint types test ## What must pass before a change lands; CI runs test-postgres too
 

@@ -1,8 +1,11 @@
 """Run many histories: `python -m tests.simulation --seeds 1-1000`. Exit 1 if one went wrong."""
 
 import argparse
+import shutil
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 from tests.simulation.controls import CONTROLS
 from tests.simulation.runner import run
@@ -15,12 +18,13 @@ def main() -> None:
     parser.add_argument("--control", choices=CONTROLS, help="break the service so, and stop when that is found out")
     given = parser.parse_args()
     first, last = map(int, given.seeds.split("-"))
+    folder = Path(tempfile.mkdtemp(prefix="simulation-"))
     began, done, failed, answers = time.monotonic(), 0, 0, 0
-    for outcome in run(range(first, last + 1), given.jobs, given.control):
+    for outcome in run(range(first, last + 1), given.jobs, folder, given.control):
         done, answers = done + 1, answers + outcome.answers
         if outcome.faults:
             failed += 1
-            print(f"seed {outcome.seed}:", *outcome.faults[:5], sep="\n  ")
+            print(f"seed {outcome.seed}, in {folder / str(outcome.seed)}:", *outcome.faults[:5], sep="\n  ")
             if given.control:
                 break
         if done % 50 == 0:
@@ -28,6 +32,8 @@ def main() -> None:
     print(
         f"{done} histories (seeds from {first}), {answers} answers, {failed} failed, {time.monotonic() - began:.0f} s"
     )
+    if not failed:
+        shutil.rmtree(folder)
     sys.exit(bool(failed) != bool(given.control))
 
 

@@ -20,9 +20,11 @@ from tests.simulation.phones import Answer, Phone
 from tests.simulation.processes import Server, adopt_orphans, fork, has_ended, kill
 
 PHONES = 4
-ACCOUNT = {"dni": "40000001", "password": "quinua-tarwi-kiwicha"}
+ACCOUNTS = [{"dni": f"4000000{number}", "password": "quinua-tarwi-kiwicha"} for number in range(PHONES)]
 SECONDS = 0.9  # in which what happens to the service is spread
 LONGEST = 60  # seconds
+WRITE_SECONDS = 0.2  # that a kill waits for a write
+COMMIT_SECONDS = 0.004
 LINES = "SELECT cliente_id, epoca || '-' || version, cambios FROM historial ORDER BY version"
 # What is not sent, though it is nothing that its user must correct, nor behind such a thing.
 WAITING = """
@@ -91,6 +93,7 @@ class History:
                 else:
                     running.pop(number, None)
             elif happens == "kill the service":
+                self._wait_for_a_write()
                 self.server.kill()
                 self.server.start()
             elif happens == "backup":
@@ -103,6 +106,14 @@ class History:
                 self.restored_at = time.monotonic()
         self._wait(running)
 
+    def _wait_for_a_write(self) -> None:
+        """Return while the service writes, if it does soon: that is when a kill can do most harm."""
+        log, deadline = self.folder / "clientes.db-wal", time.monotonic() + WRITE_SECONDS
+        before = log.stat() if log.exists() else None
+        while log.exists() and log.stat() == before and time.monotonic() < deadline:
+            time.sleep(0.0002)
+        time.sleep(self.random.uniform(0, COMMIT_SECONDS))
+
     def _events(self) -> list[tuple[float, str]]:
         chance = self.random
         events = [(chance.uniform(0, SECONDS), "kill a phone") for _ in range(2)]
@@ -114,7 +125,11 @@ class History:
         self.lives += 1
         chance = random.Random(f"{self.seed}.{number}.{self.lives}")
         url = f"http://127.0.0.1:{self.proxy_port}"
-        return fork(lambda: work(Phone(self.folder, number, url, ACCOUNT, chance)), self.folder / f"phone-{number}.log")
+
+        def run() -> None:
+            work(Phone(self.folder, number, url, ACCOUNTS[number], chance))
+
+        return fork(run, self.folder / f"phone-{number}.log")
 
     def _all(self, work: Callable[[Phone], object]) -> None:
         self._wait({number: self._spawn(number, work) for number in range(PHONES)})
@@ -131,7 +146,7 @@ class History:
     # --- What must hold afterwards
 
     def _phones(self) -> list[Phone]:
-        return [Phone(self.folder, number, "http://nowhere", ACCOUNT, self.random) for number in range(PHONES)]
+        return [Phone(self.folder, number, "http://nowhere", ACCOUNTS[number], self.random) for number in range(PHONES)]
 
     def _faults(self) -> Iterator[str]:
         db.connect(self.server.environ["DATABASE_URL"])

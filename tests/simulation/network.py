@@ -10,7 +10,7 @@ import struct
 FAULTY = 1 / 3
 FAULTS = ("lose request", "lose answer", "half a request", "half an answer", "twice", "late", "together", "reset")
 LATEST = 0.05  # seconds
-RENDEZVOUS = 0.05  # seconds that a request waits for another one, to arrive with it at once
+RENDEZVOUS = 0.1  # seconds that a request waits for another one, to arrive with it at once
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 
 
@@ -59,7 +59,7 @@ class Proxy:
             return b""
         if fault == "late":
             await asyncio.sleep(self.random.uniform(0, LATEST))
-        if fault == "together":
+        if fault == "together" and b" /api/clientes/lote " in request:
             await self._meet()
         if fault == "twice":
             return await self._send_twice(request)
@@ -79,7 +79,7 @@ class Proxy:
         return b""
 
     async def _meet(self) -> None:
-        """Wait for another request that does so, too."""
+        """Wait for another batch that does so, too: what goes wrong when two arrive at once, is to happen."""
         if self.meeting:
             self.meeting.set()
             self.meeting = None

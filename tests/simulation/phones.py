@@ -100,7 +100,7 @@ class Phone(Telefono):
 
     def _one_of(self, locals: list[int]) -> int:
         """One of them, and most often among the first: over these all phones meet."""
-        return locals[int(self.chance.random() ** 3 * len(locals))]
+        return locals[int(self.chance.random() ** 5 * len(locals))]
 
     def _noted(self, mark: str, local: int | None, op: str, datos: dict[str, Any] | None = None) -> None:
         self.db.execute("INSERT INTO act (mark, creates) VALUES (?, ?)", (mark, local is None))

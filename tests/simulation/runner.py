@@ -2,7 +2,6 @@
 
 import multiprocessing
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from itertools import islice
@@ -16,7 +15,7 @@ from clientes_service.files.importer import import_file
 from clientes_service.files.plan import Modo
 from clientes_service.historial.service import Autor, Origen
 from tests.simulation.controls import CONTROLS
-from tests.simulation.history import ACCOUNT, History, Outcome
+from tests.simulation.history import ACCOUNTS, History, Outcome
 
 CLIENTES = 12  # at the beginning
 
@@ -26,8 +25,8 @@ def prepare(folder: Path) -> None:
     folder.mkdir()
     db.connect(f"sqlite:///{folder}/clientes.db")
     db.upgrade()
-    account = {**ACCOUNT, "nombre": "Rosa", "email": "rosa@example.pe", "rol": Rol.TECNICO}
-    usuarios.create_usuario(account)
+    for account in ACCOUNTS:
+        usuarios.create_usuario({**account, "nombre": "Rosa", "email": "rosa@example.pe", "rol": Rol.TECNICO})
     rows = "".join(f"Cliente {number},OTRO,OTRO,{number},A{number}\n" for number in range(CLIENTES))
     file = folder / "clientes.csv"
     file.write_text(f"nombre,tipoCliente,tipoDocumento,numeroDocumento,codigoCliente\n{rows}")
@@ -35,9 +34,8 @@ def prepare(folder: Path) -> None:
     db.database.close()
 
 
-def run(seeds: Iterable[int], jobs: int, control: str | None = None) -> Iterator[Outcome]:
-    """Yield the outcome of each history as it ends. The folders of those that went wrong are kept."""
-    base = Path(tempfile.mkdtemp(prefix="simulation-"))
+def run(seeds: Iterable[int], jobs: int, base: Path, control: str | None = None) -> Iterator[Outcome]:
+    """Yield the outcome of each history as it ends. The folders of those that went wrong stay in `base`."""
     prepare(base / "template")
     todo, running = iter(seeds), set[Future[Outcome]]()
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
@@ -48,9 +46,6 @@ def run(seeds: Iterable[int], jobs: int, control: str | None = None) -> Iterator
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 yield future.result()
-    shutil.rmtree(base / "template")
-    if not any(base.iterdir()):
-        base.rmdir()
 
 
 def one(seed: int, base: Path, control: str | None) -> Outcome:
