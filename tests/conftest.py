@@ -200,8 +200,8 @@ def stored(app: Flask) -> Callable[[], dict[str, list[tuple[Any, ...]]]]:
     """Every row of every table that a client or user call may change, to compare before and after."""
 
     def read() -> dict[str, list[tuple[Any, ...]]]:
-        tables = ("cliente", "contador", "usuario", "historial")
-        return {table: list(db.database.execute_sql(f"SELECT * FROM {table} ORDER BY 1")) for table in tables}
+        tables = ("cliente", "contador", "usuario", "historial", "idempotencia")
+        return {table: list(db.database.execute_sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3")) for table in tables}
 
     return read
 

@@ -21,10 +21,10 @@ PUBLIC = {
 ACCESS = {"GET /auth/validar-token"}
 REFRESH = {"POST /auth/refresh"}
 EITHER = {"POST /auth/logout"}
-READ = {"GET /api/clientes", "GET /api/clientes/<id:id>"}
+READ = {"GET /api/clientes", "GET /api/clientes/<id:id>", "GET /api/clientes/cambios"}
 WRITE = {
     "POST /api/clientes", "PUT /api/clientes/<id:id>", "DELETE /api/clientes/<id:id>",
-    "POST /api/clientes/<id:id>/restaurar", "GET /api/clientes/siguiente-codigo",
+    "POST /api/clientes/<id:id>/restaurar", "GET /api/clientes/siguiente-codigo", "POST /api/clientes/lote",
 }  # fmt: skip
 MANAGE = {
     "GET /api/clientes/<id:id>/historial", "GET /api/clientes/<id:id>/datos-personales",

@@ -48,6 +48,7 @@ def content(url: str) -> dict[str, list[tuple[Any, ...]]]:
     db.connect(url)
     found = {model.__name__: sorted(model.select().tuples()) for model in db.BaseModel.__subclasses__()}
     found["busqueda"] = sorted(db.execute("SELECT clave, texto FROM busqueda").fetchall())
+    found["idempotencia"] = sorted(db.execute("SELECT * FROM idempotencia").fetchall())
     db.database.close()
     return found
 
@@ -70,7 +71,8 @@ def test_everything_arrives_on_the_other_engine_and_comes_back(
     before = content(environ["DATABASE_URL"])
     counts = copied(environ["DATABASE_URL"], file)
     assert counts == {
-        "busqueda": 29, "cliente": 29, "contador": 1, "historial": 30, "intento": 0, "sesion": 1, "usuario": 4,
+        "busqueda": 29, "cliente": 29, "contador": 1, "historial": 30, "idempotencia": 0, "intento": 0, "sesion": 1,
+        "usuario": 4,
     }  # fmt: skip
     assert content(file) == before
     assert copied(file, target) == counts
@@ -91,6 +93,29 @@ def test_phones_and_sessions_go_on_with_what_they_know(
     epoch, number = kept["version"].split("-")
     assert created["version"] == f"{epoch}-{int(number) + 1}"
     db.database.close()
+
+
+def test_requests_and_feeds_go_on_where_they_were(
+    tecnico: Caller, make_cliente: Make, environ: dict[str, str], file: str, target: str
+) -> None:
+    made = make_cliente()
+    token = tecnico.get("/api/clientes/cambios").json["siguiente"]
+    asked = {"json": {**EMPRESA, "codigoCliente": "CLAVE"}, "headers": {"Idempotency-Key": "k-1"}}
+    first = tecnico.post("/api/clientes", **asked)
+    batch = {"operaciones": [{"clave": "k-1", "op": "eliminar", "id": made["id"]}]}
+    assert tecnico.post("/api/clientes/lote", json=batch).json["resultados"][0]["status"] == 204
+    before = content(environ["DATABASE_URL"])
+    assert copied(environ["DATABASE_URL"], file)["idempotencia"] == 2
+    copied(file, target)
+    assert content(target) == before
+    moved = Caller(create_app(settings.load({**environ, "DATABASE_URL": target})), tecnico.token)
+    again = moved.post("/api/clientes", **asked)
+    assert (again.status_code, again.data, again.headers["Idempotency-Replayed"]) == (201, first.data, "true")
+    assert moved.post("/api/clientes/lote", json=batch).json["resultados"][0]["status"] == 204
+    changed = moved.get(f"/api/clientes/cambios?desde={token}").json["content"]
+    assert [client["id"] for client in changed] == [first.json["id"], made["id"]]
+    db.database.close()
+    assert content(target) == before
 
 
 def test_an_id_of_a_row_that_is_gone_is_not_used_again(
@@ -238,7 +263,7 @@ def test_the_command_tells_what_it_copied(make_cliente: Make, environ: dict[str,
     result = CliRunner().invoke(main, words, env=environ)
     assert (result.exit_code, result.stdout) == (
         0,
-        "busqueda\t1\ncliente\t1\ncontador\t1\nhistorial\t1\nintento\t0\nusuario\t4\nsesion\t1\n",
+        "busqueda\t1\ncliente\t1\ncontador\t1\nhistorial\t1\nidempotencia\t0\nintento\t0\nusuario\t4\nsesion\t1\n",
     )
     assert result.stderr.endswith("both databases hold the same\n")
     again = CliRunner().invoke(main, words, env=environ)

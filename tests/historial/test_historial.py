@@ -104,6 +104,16 @@ def test_every_numbered_change_has_its_line(app: Flask, admin: Caller, make_clie
     bodies: dict[str, dict[str, Any]] = {
         "POST /api/clientes": {"json": {**EMPRESA, "codigoCliente": "OTRO"}},
         "PUT /api/clientes/<id:id>": {"json": {"nombre": "B"}},
+        "POST /api/clientes/lote": {
+            "json": {
+                "operaciones": [
+                    {"clave": "1", "op": "crear", "datos": {**EMPRESA, "codigoCliente": "LOTE"}},
+                    {"clave": "2", "op": "actualizar", "id": id, "datos": {"telefono": "952 000 222"}},
+                    {"clave": "3", "op": "eliminar", "id": id},
+                    {"clave": "4", "op": "restaurar", "id": id},
+                ]
+            }
+        },
         "POST /api/clientes/importar": {"data": {"archivo": (BytesIO(sheet.encode()), "clientes.csv")}},
     }
     writing = [
@@ -123,6 +133,8 @@ def test_every_numbered_change_has_its_line(app: Flask, admin: Caller, make_clie
         assert answer.status_code < 300, answer.text
         assert Contador.get().valor > drawn, f"{method} {rule} changed nothing"
     assert Linea.select().count() == Contador.get().valor
+    by_lote = Linea.select().where(Linea.origen == "lote").order_by(Linea.version)
+    assert [line.accion for line in by_lote] == ["CREADO", "ACTUALIZADO", "ELIMINADO", "RESTAURADO"]
 
 
 def test_a_write_path_without_a_line_would_be_seen(
