@@ -20,15 +20,26 @@ SEED = "20261124"
 # Two of schemathesis's checks are left out. That what the schema allows is accepted: rules between two fields (a number
 # and its kind), stale versions and the password that is one's DNI cannot be said in a schema. That what was deleted is
 # gone: a client that was deactivated can still be read.
-CHECKS = ["--checks", "all", "--exclude-checks", "positive_data_acceptance,use_after_free"]
+# A third one is left out for one operation. That what the schema forbids is refused: a batch answers 200 with a problem
+# in the place of each bad item, so that it stops no other. tests/lote/ holds what becomes of those.
+SETTINGS = """
+[checks]
+positive_data_acceptance.enabled = false
+use_after_free.enabled = false
+
+[[operations]]
+include-operation-id = "writeLote"
+checks.negative_data_rejection.enabled = false
+"""
 
 
 def fuzz(server: Server, folder: Path, token: str, examples: str, *words: str) -> str:
     """Run schemathesis; return what it printed. It must find nothing."""
+    (folder / "schemathesis.toml").write_text(SETTINGS, encoding="utf-8")
     ran = subprocess.run(
         [
             BIN / "schemathesis", "run", f"{server.url}/openapi.json", "-H", f"Authorization: Bearer {token}",
-            "--seed", SEED, "--max-examples", examples, "--no-color", "--generation-database", "none", *CHECKS, *words,
+            "--seed", SEED, "--max-examples", examples, "--no-color", "--generation-database", "none", *words,
         ],
         cwd=folder, text=True, capture_output=True, timeout=300,
     )  # fmt: skip
