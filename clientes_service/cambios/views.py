@@ -41,6 +41,6 @@ def _read_token(token: str) -> service.Place:
     except errors.CursorInvalido as error:
         raise errors.TokenInvalido from error
     match place:
-        case [str(epoca), int(seen)]:
+        case [str(epoca), int(seen)] if 0 <= seen < 2**63:
             return epoca, seen
     raise errors.TokenInvalido
