@@ -48,9 +48,9 @@ class Key:
         """Name a write; `asked` is its JSON value. Raises IdempotenciaInvalida."""
         if not KEY.fullmatch(clave):
             raise errors.IdempotenciaInvalida
-        usuario = f"externo:{autor.usuario_externo}" if autor.usuario_id is None else str(autor.usuario_id)
-        canonical = json.dumps(asked, sort_keys=True, separators=(",", ":"))
-        return cls(usuario, ambito, clave, hashlib.sha256(canonical.encode()).hexdigest())
+        # The subject of another issuer's token may be too long for an index.
+        usuario = f"externo:{_digest(autor.usuario_externo)}" if autor.usuario_id is None else str(autor.usuario_id)
+        return cls(usuario, ambito, clave, _digest(asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,11 @@ def once(key: Key, days: int, write: Callable[[], Answer]) -> Answer:
         db.execute(KEEP, (*name, *kept))
         db.execute(PURGE, (oldest, PURGED))
     return answer
+
+
+def _digest(value: Any) -> str:
+    """A digest that is the same for equal JSON values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def erase(cliente_id: int, cuerpo: str) -> None:
