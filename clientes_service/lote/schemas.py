@@ -31,9 +31,10 @@ TAKES = {
 
 
 class Unread(fields.Nested):
-    """Something that is described here and read later, so that one bad item stops no other."""
+    """Something that is described here and read later, so that one bad item, null too, stops no other."""
 
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the value as it is."""
         return value
 
 
