@@ -5,11 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +22,7 @@ from clientes_service.clientes.models import Cliente, Contador
 from clientes_service.historial.service import Linea
 from tests.conftest import PASSWORD
 from tests.engines import Databases
-from tests.server.wire import sign_in
+from tests.server.wire import Wire, connected, sign_in
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -78,9 +81,22 @@ class Server:
                 time.sleep(0.05)
         pytest.fail("the server did not become ready:\n" + self.log.read_text())
 
+    def workers(self) -> list[int]:
+        """The process ids of the workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
     def worker(self) -> int:
         """The process id of the first worker."""
-        return int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
+        return self.workers()[0]
+
+    def kill(self) -> None:
+        """End all of it in the middle of what it does."""
+        workers = self.workers()
+        self.process.kill()
+        for pid in workers:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait(timeout=30)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -124,3 +140,21 @@ def start_server(tmp_path_factory: pytest.TempPathFactory, databases: Databases)
 def token(server: Server) -> str:
     """An access token of the ADMIN of the module's `server`."""
     return str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
+
+
+@pytest.fixture
+def in_parallel(server: Server, token: str) -> Callable[..., list[Any]]:
+    """Do something `count` times at once, each on a connection of its own, all starting together."""
+
+    def run(count: int, act: Callable[[Wire, int], Any]) -> list[Any]:
+        barrier = threading.Barrier(count)
+
+        def started(number: int) -> Any:
+            with connected(server.url, token) as wire:
+                barrier.wait()
+                return act(wire, number)
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(started, range(count)))
+
+    return run

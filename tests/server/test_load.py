@@ -6,7 +6,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -37,24 +36,6 @@ def server(start_server: Callable[..., Server]) -> Server:
 def wire(server: Server, token: str) -> Iterator[Wire]:
     with connected(server.url, token) as wire:
         yield wire
-
-
-@pytest.fixture
-def in_parallel(server: Server, token: str) -> Callable[..., list[Any]]:
-    """Do something `count` times at once, each on a connection of its own, all starting together."""
-
-    def run(count: int, act: Callable[[Wire, int], Any]) -> list[Any]:
-        barrier = threading.Barrier(count)
-
-        def started(number: int) -> Any:
-            with connected(server.url, token) as wire:
-                barrier.wait()
-                return act(wire, number)
-
-        with ThreadPoolExecutor(count) as pool:
-            return list(pool.map(started, range(count)))
-
-    return run
 
 
 def count_changes(server: Server) -> tuple[int, int, int]:
