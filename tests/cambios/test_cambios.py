@@ -14,10 +14,11 @@ from clientes_service import db
 from clientes_service.app import create_app
 from clientes_service.auth.roles import Rol
 from clientes_service.cambios import service
-from clientes_service.clientes.models import Contador, current_epoch
+from clientes_service.clientes.models import Cliente, Contador, current_epoch, draw_clientes
 from clientes_service.cursors import decode_cursor, encode_cursor
 from clientes_service.historial import service as historial
 from tests.conftest import EMPRESA, SECRET, Caller, assert_problem
+from tests.db.test_engine import in_thread
 from tests.db.test_plans import SORT, plan
 
 Make = Callable[..., dict[str, Any]]
@@ -189,6 +190,26 @@ def test_every_way_to_change_a_client_is_in_the_feed(
     assert changed() == [("F0", "Otro", True)]
     admin.post(f"/api/clientes/{id}/anonimizar")
     assert changed() == [("F0", "Cliente anonimizado", False)]
+
+
+@pytest.mark.postgresql
+def test_what_has_a_number_behind_an_import_under_way_comes_after_it(consulta: Caller, tecnico: Caller) -> None:
+    token = read(consulta)["siguiente"]
+    with db.bulk_transaction(lambda: draw_clientes(2)) as ((base, _), lock):
+        created = in_thread(lambda: tecnico.post("/api/clientes", json=EMPRESA).json)
+        for desde in (token, None):
+            assert in_thread(lambda desde=desde: read(consulta, desde)) == {
+                "content": [], "siguiente": token, "hayMas": False,
+            }  # fmt: skip
+        for number in (1, 2):
+            cliente = Cliente(vigente=True, epoca=current_epoch(), version=base + number)
+            cliente.fecha_creacion = cliente.fecha_modificacion = created["fechaCreacion"]
+            datos = {"nombre": "Masivo", "tipo_cliente": "OTRO", "tipo_documento": "OTRO", "numero_documento": "1"}
+            cliente.assign({**datos, "codigo_cliente": f"M{number}"}).store()
+        lock()
+    found = read(consulta, token)
+    assert [client["codigoCliente"] for client in found["content"]] == ["M1", "M2", EMPRESA["codigoCliente"]]
+    assert found["hayMas"] is False
 
 
 def damaged(token: str) -> list[str]:
