@@ -80,6 +80,34 @@ def test_raising_rolls_back(app: Flask, stored: Any) -> None:
     assert Contador.get().valor == 8
 
 
+def test_a_transaction_in_another_is_undone_alone_and_kept_only_with_it(app: Flask, other: db.Engine) -> None:
+    def fail_inside() -> None:
+        with db.transaction():
+            Contador.update(valor=8).execute()
+            db.database.execute_sql("INSERT INTO sesion (id, usuario_id, generacion, expira) VALUES ('x', NULL, 1, 1)")
+
+    with db.transaction():
+        Contador.update(valor=7).execute()
+        with pytest.raises(IntegrityError):
+            fail_inside()
+        assert Contador.get().valor == 7
+        with db.transaction():
+            Contador.update(escrituras=9).execute()
+        assert counted(other) == 0
+    assert counted(other) == 7
+    assert Contador.get().escrituras == 9
+
+    def fail_outside() -> None:
+        with db.transaction():
+            with db.transaction():
+                Contador.update(valor=8).execute()
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail_outside()
+    assert counted(other) == 7
+
+
 def test_a_transaction_holds_the_write_lock_from_its_start(impatient: None, other: db.Engine) -> None:
     with db.transaction(), pytest.raises(OperationalError) as caught, other.writing():
         pass
