@@ -155,9 +155,7 @@ class Telefono:
             self.db.execute("DELETE FROM salida WHERE hecha < ?", (time.time() - REMEMBERED,))
         while writes := self.db.execute(NEXT, (BATCH,)).fetchall():
             operaciones = [self._as_operacion(write) for write in writes]
-            status, answer = self.ask("POST", "/api/clientes/lote", {"operaciones": operaciones})
-            if status != 200:
-                raise SinRed(answer["detail"])
+            _, answer = self.ask("POST", "/api/clientes/lote", {"operaciones": operaciones})
             for write, result in zip(writes, answer["resultados"], strict=True):
                 if "reintentarEn" in result:
                     raise SinRed(result["cuerpo"]["detail"])
@@ -233,15 +231,17 @@ class Telefono:
     # --- The network
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        """Return status and JSON of a call, which may be sent several times. Raises SinRed."""
+        """Return status, 200 or 410, and JSON of a call, which may be sent several times. Raises SinRed."""
         for attempt in range(TRIES):
             status, answer, wait = self._try(method, path, body, self._get("token", ""))
             if status == 401:
                 status, answer, wait = self._sign_in()
                 if status == 200:
                     status, answer, wait = self._try(method, path, body, self._get("token", ""))
-            if 0 < status < 500 and status not in (408, 429):
+            if status in (200, 410):
                 return status, answer
+            if wait > LONGEST_PAUSE or (0 < status < 500 and status not in (408, 429)):
+                raise SinRed(answer["detail"])
             spread = random.uniform(0.5, 1)  # noqa: S311 - so that phones do not come all at once
             time.sleep(min(max(wait, self.pause * 2**attempt * spread), LONGEST_PAUSE))
         raise SinRed("no answer")

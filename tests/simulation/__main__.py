@@ -29,9 +29,8 @@ def main() -> None:
                 break
         if done % 50 == 0:
             print(f"{done} histories, {failed} failed, {time.monotonic() - began:.0f} s", flush=True)
-    print(
-        f"{done} histories (seeds from {first}), {answers} answers, {failed} failed, {time.monotonic() - began:.0f} s"
-    )
+    seconds = time.monotonic() - began
+    print(f"{done} histories from seed {first}, {answers} answers, {failed} failed, {seconds:.0f} s")
     if not failed:
         shutil.rmtree(folder)
     sys.exit(bool(failed) != bool(given.control))
