@@ -128,6 +128,17 @@ def test_a_new_epoch_begins_and_the_old_clients_keep_their_versions(
     assert len(states) == 3
 
 
+LAST_ID = [(restore.UNKNOWN_IDS + 1,)]  # after a copy with one client
+SEQUENCE = "SELECT seq FROM sqlite_sequence WHERE name = 'cliente'"
+
+
+def test_no_id_is_given_a_second_time(run: Run, saved: Path, live: Path, sign_in: Callable[[Rol], Caller]) -> None:
+    lost = Cliente.get(Cliente.nombre == "De después").id
+    restored(run("restore", saved))
+    made = sign_in(Rol.TECNICO).post("/api/clientes", json={**EMPRESA, "codigoCliente": "NUEVO"}).json
+    assert made["id"] == lost + 1
+
+
 def test_all_sessions_end_and_accounts_that_come_back_are_named(run: Run, saved: Path, tecnico: Caller) -> None:
     assert tecnico.get("/api/clientes").status_code == 200
     run("users", "deactivate", "--dni", DNI[Rol.CONSULTA])
@@ -155,6 +166,7 @@ def test_on_a_new_machine_there_is_nothing_to_replace(run: Run, saved: Path, tmp
     result = run("restore", saved, DATABASE_URL=url)
     assert (result.exit_code, result.stdout) == (0, "")
     assert rows_of(tmp_path / "otra" / "clientes.db", NOMBRES) == [("De antes",)]
+    assert rows_of(tmp_path / "otra" / "clientes.db", SEQUENCE) == LAST_ID
     assert names_in(tmp_path / "otra") == {"clientes.db"}
     assert stat.S_IMODE((tmp_path / "otra" / "clientes.db").stat().st_mode) == 0o600
 
@@ -415,6 +427,7 @@ def test_of_a_damaged_database_all_files_are_kept_as_they_are(
     assert (kept.read_bytes(), Path(f"{kept}-wal").read_bytes()) == (damage, log)
     db.database.close()
     assert rows_of(live, NOMBRES) == [("De antes",)]
+    assert rows_of(live, SEQUENCE) == LAST_ID
 
 
 def test_an_older_copy_is_migrated(

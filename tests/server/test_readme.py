@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 import tomllib
 import urllib.error
@@ -108,6 +109,24 @@ def test_the_lines_run_as_they_stand_and_answer_what_is_under_them(running: Runn
     assert '"id":2' in answers[7]
     assert '"id":1' in answers[8]
     assert '"vigente":false' in answers[8]
+
+
+def test_the_conflict_goes_as_it_is_told(running: Running, tmp_path: Path) -> None:
+    fences = FENCE.findall(chapter("### A conflict, worked through"))
+    script = f"\necho '{BETWEEN}'\n".join(text for kind, text in fences if kind == "bash")
+    script = script.replace(".venv/bin/python examples/telefono.py", f"{sys.executable} {ROOT}/examples/telefono.py")
+    script = script.replace("--dni", f"--url http://{running.address} --dni")
+    password = re.search(r"password  (\S+)", running.printed)
+    assert password
+    (tmp_path / "conflict.sh").write_text(script, encoding="utf-8")
+
+    ran = subprocess.run(
+        ["bash", "conflict.sh"], cwd=tmp_path, input=f"{password[1]}\n", text=True, capture_output=True, timeout=60
+    )
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+    told = [text.strip() for kind, text in fences if kind == "text"]
+    assert [answer.strip() for answer in ran.stdout.split(BETWEEN)] == told
 
 
 def assert_shows(answer: str, promise: str) -> None:
