@@ -111,6 +111,9 @@ class Caller:
 
 def works(caller: Caller, count: int) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     """What is measured, each as a maker of requests."""
+    from clientes_service import db
+    from clientes_service.cursors import encode_cursor
+
     rng = random.Random(2)
     numbers = iter(range(10**9))
     run = os.getpid()
@@ -130,6 +133,11 @@ def works(caller: Caller, count: int) -> Iterator[tuple[str, Callable[[], dict[s
     yield "get", lambda: caller.environ(f"/api/clientes/{rng.randrange(1, count + 1)}")
     yield "list", lambda: caller.environ(f"/api/clientes?page={rng.randrange(min(20, pages))}&size=20")
     yield "deep", lambda: caller.environ(f"/api/clientes?page={pages // 2}&size=20")
+    epoca = db.execute("SELECT epoca FROM contador").fetchone()[0]
+    yield (
+        "feed",
+        lambda: caller.environ(f"/api/clientes/cambios?size=20&desde={encode_cursor([epoca, rng.randrange(count)])}"),
+    )
     yield "cursor", lambda: caller.environ(f"/api/clientes?size=20{cursor}")
     yield "search", lambda: caller.environ(f"/api/clientes?size=20&q={quote(typed(rng))}")
     yield "create", create

@@ -31,7 +31,7 @@ def main() -> None:
             print(f"{done} histories, {failed} failed, {time.monotonic() - began:.0f} s", flush=True)
     seconds = time.monotonic() - began
     print(f"{done} histories from seed {first}, {answers} answers, {failed} failed, {seconds:.0f} s")
-    if not failed:
+    if given.control or not failed:
         shutil.rmtree(folder)
     sys.exit(bool(failed) != bool(given.control))
 
