@@ -1,8 +1,10 @@
 """What HTTP needs everywhere: ids in paths, ETags, headers, and one shape for every error."""
 
+import contextlib
 import logging
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any
@@ -11,6 +13,7 @@ from wsgiref.types import WSGIEnvironment
 import flask_smorest
 import marshmallow as ma
 from flask import Flask, Request, Response, current_app, jsonify, request
+from gunicorn.http.errors import ParseException
 from peewee import PeeweeException
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
@@ -23,6 +26,8 @@ from clientes_service.errors import ServiceError
 from clientes_service.parser import INT64, MAX_JSON_BYTES, Parser, query_problems
 
 ENCODINGS = ["zstd", "br", "gzip"]  # of compressed answers, the best first
+DISCARDED_BYTES, DISCARDED_SECONDS = 100_000_000, 10  # of the body of a refused request
+DISCARDED_BLOCK = 65_536
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # What browsers must not do with an answer. A view may say otherwise about the first two.
@@ -238,11 +243,28 @@ _BY_STATUS: Mapping[int, type[ServiceError]] = {
 def problem_response(error: Exception) -> Response:
     """Every error as application/problem+json (RFC 9457)."""
     known = as_service_error(error)
+    _discard_body()
     response = jsonify(known.problem(request_id(request.environ)))
     response.status_code = known.status
     response.mimetype = "application/problem+json"
     response.headers.update(known.headers)
     return response
+
+
+def _discard_body() -> None:
+    """Take in what the caller of a refused request is still sending, who listens only after that.
+
+    Closing the connection instead would reset it, and the answer be lost (RFC 9112 §9.6): an upload that is too large,
+    or whose session has ended, would fail without a word. There is an end to this patience.
+    """
+    body, left, deadline = (
+        current_request().environ["wsgi.input"],
+        DISCARDED_BYTES,
+        time.monotonic() + DISCARDED_SECONDS,
+    )
+    with contextlib.suppress(OSError, ParseException):
+        while left > 0 and time.monotonic() < deadline and (block := body.read(DISCARDED_BLOCK)):
+            left -= len(block)
 
 
 def init_app(app: Flask) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -179,6 +180,14 @@ def test_a_chunked_upload_over_the_limit_is_413(start_server: Callable[..., Serv
             with error:
                 status = error.code
         assert status in expected
+
+
+def test_who_sends_in_vain_is_told_why(start_server: Callable[..., Server]) -> None:
+    server = start_server(workers=1, CLIENTES_IMPORT_MAX_MB="1")
+    token = str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
+    for sender, expected in ((token, (413, "CUERPO_DEMASIADO_GRANDE")), ("terminado", (401, "NO_AUTENTICADO"))):
+        status, answer = upload(server.url, sender, b"x" * 50 * MEGABYTE)
+        assert (status, json.loads(answer)["code"]) == expected
 
 
 @pytest.mark.load
