@@ -6,7 +6,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 from wsgiref.types import WSGIEnvironment
 
@@ -28,6 +28,7 @@ from clientes_service.parser import INT64, MAX_JSON_BYTES, Parser, query_problem
 ENCODINGS = ["zstd", "br", "gzip"]  # of compressed answers, the best first
 DISCARDED_BYTES, DISCARDED_SECONDS = 100_000_000, 10  # of the body of a refused request
 DISCARDED_BLOCK = 65_536
+SILENT_SECONDS = 1
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # What browsers must not do with an answer. A view may say otherwise about the first two.
@@ -243,28 +244,29 @@ _BY_STATUS: Mapping[int, type[ServiceError]] = {
 def problem_response(error: Exception) -> Response:
     """Every error as application/problem+json (RFC 9457)."""
     known = as_service_error(error)
-    _discard_body()
     response = jsonify(known.problem(request_id(request.environ)))
     response.status_code = known.status
     response.mimetype = "application/problem+json"
     response.headers.update(known.headers)
+    response.call_on_close(partial(_discard_body, request.environ))
     return response
 
 
-def _discard_body() -> None:
-    """Take in what the caller of a refused request is still sending, who listens only after that.
+def _discard_body(environ: WSGIEnvironment) -> None:
+    """Take in, after the answer, what the caller of a refused request is still sending: many listen only then.
 
-    Closing the connection instead would reset it, and the answer be lost (RFC 9112 §9.6): an upload that is too large,
-    or whose session has ended, would fail without a word. There is an end to this patience.
+    Closing the connection at once would reset it, and the answer be lost (RFC 9112 §9.6): an upload that is too large,
+    or whose session has ended, would fail without a word. Who sends no more, or without end, is left.
     """
-    body, left, deadline = (
-        current_request().environ["wsgi.input"],
-        DISCARDED_BYTES,
-        time.monotonic() + DISCARDED_SECONDS,
-    )
+    body, left, deadline = environ["wsgi.input"], DISCARDED_BYTES, time.monotonic() + DISCARDED_SECONDS
+    connection = environ.get("gunicorn.socket")
     with contextlib.suppress(OSError, ParseException):
+        if connection:
+            connection.settimeout(SILENT_SECONDS)
         while left > 0 and time.monotonic() < deadline and (block := body.read(DISCARDED_BLOCK)):
             left -= len(block)
+        if connection:
+            connection.settimeout(None)
 
 
 def init_app(app: Flask) -> None:
