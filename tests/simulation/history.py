@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -25,7 +26,7 @@ SECONDS = 0.9  # in which what happens to the service is spread
 LONGEST = 60  # seconds
 WRITE_SECONDS = 0.2  # that a kill waits for a write
 COMMIT_SECONDS = 0.004
-LINES = "SELECT cliente_id, epoca || '-' || version, cambios FROM historial ORDER BY version"
+LINES = "SELECT cliente_id, epoca || '-' || version, accion, cambios FROM historial ORDER BY version"
 # What is not sent, though it is nothing that its user must correct, nor behind such a thing.
 WAITING = """
     SELECT * FROM salida WHERE hecha IS NULL
@@ -33,7 +34,21 @@ WAITING = """
 """
 
 Clients = dict[int, dict[str, Any]]
-Lines = dict[int, list[tuple[str, str]]]
+Line = tuple[str, str, str]  # version, what was done, and the fields that changed
+Lines = dict[int, list[Line]]
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """The epoch of the backup, and the last change that is in it."""
+
+    epoca: str
+    valor: int
+
+    def is_undone(self, version: str | None) -> bool:
+        """Whether the restore undid the change that made this version."""
+        epoca, _, number = (version or "").partition("-")
+        return epoca == self.epoca and int(number) > self.valor
 
 
 @dataclass
@@ -55,7 +70,6 @@ class History:
         self.server = Server(folder, unused_port(), sabotage)
         self.proxy_port = unused_port()
         self.lives = 0
-        self.backup_at = self.restored_at = 0.0
         self.backup_file = ""
 
     def run(self) -> Outcome:
@@ -97,13 +111,11 @@ class History:
                 self.server.kill()
                 self.server.start()
             elif happens == "backup":
-                self.backup_at = time.monotonic()
                 self.backup_file = self.server.cli("backup").split()[-1]
             else:
                 self.server.kill()
                 self.server.cli("restore", self.backup_file)
                 self.server.start()
-                self.restored_at = time.monotonic()
         self._wait(running)
 
     def _wait_for_a_write(self) -> None:
@@ -153,15 +165,15 @@ class History:
         with closing(db.database):
             clients = {row[0]: rows.as_member(row) for row in db.execute(f"SELECT {rows.COLUMNS} FROM cliente")}
             lines: Lines = {}
-            for id, version, cambios in db.execute(LINES):
-                lines.setdefault(id, []).append((version, cambios))
+            for id, version, accion, cambios in db.execute(LINES):
+                lines.setdefault(id, []).append((version, accion, cambios))
+        with closing(sqlite3.connect(self.backup_file)) as backup:
+            saved = Saved(*backup.execute("SELECT epoca, valor FROM contador").fetchone())
         for phone in self._phones():
             yield from _unlike(phone, clients)
             yield from _not_once(phone, clients)
             for answer in phone.answers():
-                if answer.op == "actualizar" and answer.status == 200:
-                    is_undone = self.backup_at <= answer.at <= self.restored_at
-                    yield from _broken_promise(answer, lines.get(answer.id or 0, []), is_undone)
+                yield from _broken_promise(answer, lines.get(answer.id or 0, []), saved)
         if "unexpected error" in (log := self.server.log.read_text()):
             yield f"the service failed: {log[-1000:]}"
 
@@ -184,13 +196,21 @@ def _not_once(phone: Phone, clients: Clients) -> Iterator[str]:
             yield f"phone {phone.number} created {mark} once, and it exists as {found}"
 
 
-def _broken_promise(answer: Answer, lines: list[tuple[str, str]], is_undone: bool) -> Iterator[str]:
-    """A change that was acknowledged is there, on top of the version it was made for, unless a restore undid it."""
-    places = [place for place, (_, cambios) in enumerate(lines) if f'"despues":"{answer.mark}"' in cambios]
-    if not places and not is_undone:
+def _broken_promise(answer: Answer, lines: list[Line], saved: Saved) -> Iterator[str]:
+    """A change that was acknowledged is there, on top of the version it was made for, unless the restore undid it."""
+    is_later = not (answer.base or "").startswith(saved.epoca)  # than the restore
+    if answer.status == 204 and is_later and "ELIMINADO" not in [accion for _, accion, _ in lines]:
         yield f"lost: {answer}"
-    if places and (len(places) > 1 or places[0] == 0 or lines[places[0] - 1][0] != answer.base):
-        yield f"overwrote what its user had not seen: {answer} in {lines}"
+    if answer.status not in (200, 201) or saved.is_undone(answer.version):
+        return
+    if answer.version not in [version for version, _, _ in lines]:
+        yield f"lost: {answer}"
+    if answer.op == "actualizar":
+        places = [place for place, (_, _, cambios) in enumerate(lines) if f'"despues":"{answer.mark}"' in cambios]
+        if len(places) != 1 or places[0] == 0:
+            yield f"not there once: {answer}"
+        elif lines[places[0] - 1][0] != answer.base:
+            yield f"overwrote what its user had not seen: {answer} in {lines}"
 
 
 def unused_port() -> int:

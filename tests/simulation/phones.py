@@ -25,9 +25,8 @@ SETTLE_TRIES = 40
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a phone was told about one write; times are those of time.monotonic()."""
+    """What a phone was told about one write."""
 
-    at: float
     op: str
     id: int | None
     base: str | None
@@ -59,7 +58,7 @@ class Phone(Telefono):
         datos = json.loads(write["datos"] or "{}")
         body = body or {}
         answer = Answer(
-            time.monotonic(), write["op"], body.get("id", write["id"]), write["version"], body.get("version"), status,
+            write["op"], body.get("id", write["id"]), write["version"], body.get("version"), status,
             datos.get("nombre") or datos.get("direccion"),
         )  # fmt: skip
         with self.answers_file.open("a") as file:
