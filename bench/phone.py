@@ -10,26 +10,19 @@ import argparse
 import gzip
 import io
 import json
-import os
 import socket
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from run import BIN, DNI, PASSWORD, ROOT, import_clients, run_cli
+from run import DNI, PASSWORD, PORT, import_clients, serving, use_database
 
-PORT = 8298
-COLUMNS = (
-    "id, nombre, tipo_cliente, tipo_documento, numero_documento, codigo_cliente, direccion, telefono, email, "
-    "contacto_representante, vigente, version, fecha_creacion, fecha_modificacion"
-)
+from clientes_service.clientes.rows import COLUMNS
 
 
 class Wire:
@@ -75,29 +68,13 @@ class Wire:
 def served(count: int) -> Iterator[tuple[Wire, Path]]:
     """A wire to a service with so many invented clients, signed in, and the file of its database."""
     with tempfile.TemporaryDirectory(prefix="clientes-bench-") as name:
-        folder = Path(name)
-        os.environ |= {"DATABASE_URL": f"sqlite:///{name}/clientes.db", "CLIENTES_INSTANCE_PATH": name,
-                       "PORT": str(PORT), "WEB_CONCURRENCY": "1"}  # fmt: skip
-        run_cli("db", "upgrade", check=True)
-        words = "users create --nombre Bench --email bench@example.pe --rol TECNICO --password-stdin --dni"
-        run_cli(*words.split(), DNI, input=PASSWORD.encode(), check=True)
-        import_clients(count, folder)
-        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        server = subprocess.Popen([BIN / "gunicorn", "wsgi:app"], cwd=ROOT, **quiet)
-        try:
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                try:
-                    urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=5).close()
-                    break
-                except OSError:
-                    time.sleep(0.05)
+        file = Path(name) / "clientes.db"
+        use_database(f"sqlite:///{file}", name)
+        import_clients(count, Path(name))
+        with serving():
             wire = Wire()
             wire.token = wire.call("POST", "/auth", {"dni": DNI, "password": PASSWORD})["token"]
-            yield wire, folder / "clientes.db"
-        finally:
-            server.terminate()
-            server.wait()
+            yield wire, file
 
 
 def follow(wire: Wire, since: str = "") -> str:
@@ -158,8 +135,6 @@ def main() -> None:
     parser.add_argument("--changed", type=int, default=40)
     parser.add_argument("--clients", type=int, default=100_000, help="of the first load")
     chosen = parser.parse_args()
-    for key in [key for key in os.environ if key.startswith("CLIENTES_")]:
-        del os.environ[key]
     morning(chosen.known, chosen.changed)
     first_load(chosen.clients)
 

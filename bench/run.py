@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,6 +28,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 BIN = Path(sys.executable).parent
 ROOT = Path(__file__).parent.parent
+PORT = 8299
 DNI, PASSWORD = "12345678", "una-clave-de-prueba"
 FIELDS = (
     "nombre",
@@ -62,6 +64,17 @@ def run_cli(*words: str, **options: Any) -> None:
     subprocess.run(
         [str(BIN / "clientes-service"), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options
     )
+
+
+def use_database(url: str, folder: str) -> None:
+    """Say to this process and its commands which database it is, with its schema and the account DNI."""
+    for key in [key for key in os.environ if key.startswith("CLIENTES_")]:
+        del os.environ[key]
+    os.environ |= {"DATABASE_URL": url, "CLIENTES_INSTANCE_PATH": folder, "CLIENTES_JWT_SECRET_KEY": "s" * 48}
+    run_cli("db", "upgrade", check=True)
+    words = "users create --nombre Bench --email bench@example.pe --rol ADMIN --password-stdin --dni"
+    run_cli(*words.split(), DNI, input=PASSWORD.encode())
+    run_cli("users", "set-password", "--dni", DNI, "--password-stdin", input=PASSWORD.encode())
 
 
 def import_clients(count: int, folder: Path) -> None:
@@ -143,29 +156,36 @@ def works(caller: Caller, count: int) -> Iterator[tuple[str, Callable[[], dict[s
     yield "create", create
 
 
-def measure_start() -> None:
-    """Start the real server, and print how soon it answered and what memory its worker takes."""
-    started = time.perf_counter()
-    environ = {**os.environ, "PORT": "8299", "WEB_CONCURRENCY": "1"}
+@contextmanager
+def serving() -> Iterator[int]:
+    """Start the real server with one worker, wait until it answers, and yield its process id."""
+    environ = {**os.environ, "PORT": str(PORT), "WEB_CONCURRENCY": "1"}
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen([BIN / "gunicorn", "wsgi:app"], env=environ, cwd=ROOT, **quiet)
+    deadline = time.monotonic() + 20
     try:
-        while time.perf_counter() - started < 20:
+        while time.monotonic() < deadline:
             try:
-                urllib.request.urlopen("http://127.0.0.1:8299/readyz", timeout=5)
+                urllib.request.urlopen(f"http://127.0.0.1:{PORT}/readyz", timeout=5).close()
                 break
             except OSError:
                 time.sleep(0.01)
-        print(f"{'start':10} {time.perf_counter() - started:10.2f} s to the first answer")
-        children = Path(f"/proc/{server.pid}/task/{server.pid}/children")
-        if children.exists():  # Linux
-            status = Path(f"/proc/{children.read_text().split()[0]}/status").read_text()
-            print(
-                f"{'memory':10} {int(status.partition('VmRSS:')[2].split()[0]) / 1024:10.0f} MB of a worker that starts"
-            )
+        yield server.pid
     finally:
         server.terminate()
         server.wait()
+
+
+def measure_start() -> None:
+    """Start the real server, and print how soon it answered and what memory its worker takes."""
+    started = time.perf_counter()
+    with serving() as pid:
+        print(f"{'start':10} {time.perf_counter() - started:10.2f} s to the first answer")
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        if children.exists():  # Linux
+            status = Path(f"/proc/{children.read_text().split()[0]}/status").read_text()
+            memory = int(status.partition("VmRSS:")[2].split()[0]) / 1024
+            print(f"{'memory':10} {memory:10.0f} MB of a worker that starts")
 
 
 def measure_requests(rounds: int, requests: int, count: int, folder: Path) -> None:
@@ -207,14 +227,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=300, help="of each kind in a round")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="clientes-bench-") as name:
-        for key in [key for key in os.environ if key.startswith("CLIENTES_")]:
-            del os.environ[key]
-        os.environ["DATABASE_URL"] = chosen.database_url or f"sqlite:///{name}/clientes.db"
-        os.environ |= {"CLIENTES_INSTANCE_PATH": name, "CLIENTES_JWT_SECRET_KEY": "s" * 48}
-        run_cli("db", "upgrade", check=True)
-        words = "users create --nombre Bench --email bench@example.pe --rol ADMIN --password-stdin --dni"
-        run_cli(*words.split(), DNI, input=PASSWORD.encode())
-        run_cli("users", "set-password", "--dni", DNI, "--password-stdin", input=PASSWORD.encode())
+        use_database(chosen.database_url or f"sqlite:///{name}/clientes.db", name)
         measure_requests(chosen.rounds, chosen.requests, chosen.clients, Path(name))
 
 

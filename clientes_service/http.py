@@ -262,11 +262,9 @@ def _discard_body(environ: WSGIEnvironment) -> None:
     connection = environ.get("gunicorn.socket")
     with contextlib.suppress(OSError, ParseException):
         if connection:
-            connection.settimeout(SILENT_SECONDS)
+            connection.settimeout(SILENT_SECONDS)  # gunicorn sets its own before it uses it again
         while left > 0 and time.monotonic() < deadline and (block := body.read(DISCARDED_BLOCK)):
             left -= len(block)
-        if connection:
-            connection.settimeout(None)
 
 
 def init_app(app: Flask) -> None:

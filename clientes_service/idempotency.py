@@ -69,7 +69,8 @@ def once(key: Key, days: int, write: Callable[[], Answer]) -> Answer:
     Whoever comes while the first still runs waits for it, as for any writer. Raises IdempotenciaDistinta, and what the
     write raises.
     """
-    oldest = int(time.time()) - days * DAY
+    now = int(time.time())
+    oldest = now - days * DAY
     name = (key.usuario, key.ambito, key.clave)
     with transaction():
         known = db.execute(f"{FIND} AND creado >= ?", (*name, oldest)).fetchone()
@@ -79,7 +80,7 @@ def once(key: Key, days: int, write: Callable[[], Answer]) -> Answer:
                 raise errors.IdempotenciaDistinta
             return Answer(status, cuerpo, cliente_id, is_replayed=True)
         answer = write()
-        kept = (key.huella, answer.status, answer.cuerpo, answer.cliente_id, int(time.time()))
+        kept = (key.huella, answer.status, answer.cuerpo, answer.cliente_id, now)
         db.execute(KEEP, (*name, *kept))
         db.execute(PURGE, (oldest, PURGED))
     return answer

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+from click.testing import Result
 
 ROOT = Path(__file__).parents[1]
 
@@ -52,6 +53,14 @@ while True:
     if not os.WIFSIGNALED(status):
         sys.exit(os.WEXITSTATUS(status))
 """
+
+
+def assert_refused(result: Result, *words: str) -> None:
+    """Assert that a command ended with one clear line on stderr, and nothing else."""
+    assert (result.exit_code, result.stdout) == (1, "")
+    [line] = result.stderr.splitlines()
+    for word in words:
+        assert word in line
 
 
 def kill_at_every_step(template: Path, work: Path, action: str) -> list[Path]:

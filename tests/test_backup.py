@@ -21,7 +21,7 @@ from clientes_service import backup, db
 from clientes_service.cli import main
 from clientes_service.clientes.models import Cliente
 from clientes_service.db import Sqlite
-from tests.backups import edit, kill_at_every_step, names_in, rows_of
+from tests.backups import assert_refused, edit, kill_at_every_step, names_in, rows_of
 from tests.conftest import Caller
 from tests.server.conftest import BIN
 from tests.test_transfer import content, row
@@ -44,13 +44,6 @@ def folder(environ: dict[str, str]) -> Path:
 def back_up(environ: dict[str, str]) -> Back:
     """Run the command on this test's database."""
     return lambda *words, **more: CliRunner().invoke(main, ["backup", *words], env={**environ, **more})
-
-
-def assert_refused(result: Result, *words: str) -> None:
-    assert (result.exit_code, result.stdout) == (1, "")
-    [line] = result.stderr.splitlines()
-    for word in words:
-        assert word in line
 
 
 def test_a_backup_is_a_private_file_with_everything_in_it(

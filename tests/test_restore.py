@@ -25,7 +25,7 @@ from clientes_service.clientes.models import Cliente, Contador
 from clientes_service.clientes.search import STATE
 from clientes_service.db import Sqlite, file_lock
 from clientes_service.historial.service import Linea
-from tests.backups import edit, kill_at_every_step, names_in, rows_of
+from tests.backups import assert_refused, edit, kill_at_every_step, names_in, rows_of
 from tests.conftest import DNI, EMPRESA, Caller
 from tests.datos_personales.test_anonimizar import SECRETS
 from tests.server.conftest import BIN
@@ -71,13 +71,6 @@ def restored(result: Result) -> Path:
     """Where a restore that went well left the replaced database."""
     assert result.exit_code == 0, result.stderr
     return Path(result.stdout.removesuffix("\n"))
-
-
-def assert_refused(result: Result, *words: str) -> None:
-    assert (result.exit_code, result.stdout) == (1, "")
-    [line] = result.stderr.splitlines()
-    for word in words:
-        assert word in line
 
 
 # --- What it does

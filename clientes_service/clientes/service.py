@@ -19,6 +19,7 @@ from clientes_service.db import transaction
 from clientes_service.errors import FieldError
 from clientes_service.historial import service as historial
 from clientes_service.historial.service import Accion, Autor
+from clientes_service.idempotency import Answer
 
 # Whether a version is one that the caller accepts to overwrite; None where the caller did not say.
 Precondition = Callable[[str], bool] | None
@@ -36,6 +37,10 @@ class Escrito:
 
     cliente: Cliente
     advertencias: list[Advertencia]
+
+    def as_answer(self, status: int = 200) -> Answer:
+        """What is answered, and under a key stored."""
+        return Answer(status, rows.written_as_json(self.cliente, self.advertencias).decode(), self.cliente.id)
 
 
 def get_cliente(id: int) -> Cliente:

@@ -106,9 +106,7 @@ def create_cliente(datos: dict[str, Any]) -> Response:
     config, autor = current_config(), current_autor()
 
     def create() -> Answer:
-        escrito = service.create_cliente(datos, Rules.from_config(config), autor)
-        cliente = escrito.cliente
-        return Answer(201, rows.written_as_json(cliente, escrito.advertencias).decode(), cliente.id)
+        return service.create_cliente(datos, Rules.from_config(config), autor).as_answer(201)
 
     clave = current_request().headers.get("Idempotency-Key")
     if clave is None:

@@ -6,10 +6,10 @@ from typing import Any
 import marshmallow as ma
 
 from clientes_service import errors
-from clientes_service.clientes import rows, service
+from clientes_service.clientes import service
 from clientes_service.clientes.advertencias import Rules
 from clientes_service.clientes.schemas import ClienteCreate, ClienteUpdate
-from clientes_service.clientes.service import Escrito, Precondition
+from clientes_service.clientes.service import Precondition
 from clientes_service.fields import field_errors
 from clientes_service.historial.service import Autor
 from clientes_service.idempotency import Answer, Key, once
@@ -35,22 +35,18 @@ def _writing(asked: dict[str, Any], rules: Rules, autor: Autor) -> Callable[[], 
     match asked["op"]:
         case Op.CREAR:
             created = _load(CREATE, asked["datos"])
-            return lambda: _answer(service.create_cliente(created, rules, autor), 201)
+            return lambda: service.create_cliente(created, rules, autor).as_answer(201)
         case Op.ACTUALIZAR:
             changes = _load(UPDATE, asked["datos"])
-            return lambda: _answer(service.update_cliente(id, changes, precondition, rules, autor))
+            return lambda: service.update_cliente(id, changes, precondition, rules, autor).as_answer()
         case Op.RESTAURAR:
-            return lambda: _answer(service.restore_cliente(id, precondition, rules, autor))
+            return lambda: service.restore_cliente(id, precondition, rules, autor).as_answer()
     return lambda: _delete(id, precondition, autor)
 
 
 def _delete(id: int, precondition: Precondition, autor: Autor) -> Answer:
     service.delete_cliente(id, precondition, autor)
     return Answer(204, None, id)
-
-
-def _answer(escrito: Escrito, status: int = 200) -> Answer:
-    return Answer(status, rows.written_as_json(escrito.cliente, escrito.advertencias).decode(), escrito.cliente.id)
 
 
 def _precondition(version: str | None) -> Precondition:

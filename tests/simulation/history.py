@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 from clientes_service import db
 from clientes_service.clientes import rows
+from tests.server.conftest import unused_port
 from tests.simulation.network import Proxy
 from tests.simulation.phones import Answer, Phone
 from tests.simulation.processes import Server, adopt_orphans, fork, has_ended, kill
@@ -53,11 +53,10 @@ class Saved:
 
 @dataclass
 class Outcome:
-    """What became of a history: its faults, how long it took, and how much happened."""
+    """What became of a history: its faults, and how much happened."""
 
     seed: int
     faults: list[str] = field(default_factory=list)
-    seconds: float = 0.0
     answers: int = 0
 
 
@@ -73,8 +72,6 @@ class History:
         self.backup_file = ""
 
     def run(self) -> Outcome:
-        began = time.monotonic()
-        outcome = Outcome(self.seed)
         adopt_orphans()
         proxy = fork(Proxy(self.proxy_port, self.server.port, self.seed).run, self.folder / "proxy.log")
         try:
@@ -86,10 +83,7 @@ class History:
         finally:
             kill(proxy)
             self.server.kill()
-        outcome.faults = [*self._faults()]
-        outcome.answers = sum(1 for phone in self._phones() for _ in phone.answers())
-        outcome.seconds = time.monotonic() - began
-        return outcome
+        return Outcome(self.seed, [*self._faults()], sum(1 for phone in self._phones() for _ in phone.answers()))
 
     # --- What happens
 
@@ -211,10 +205,3 @@ def _broken_promise(answer: Answer, lines: list[Line], saved: Saved) -> Iterator
             yield f"not there once: {answer}"
         elif lines[places[0] - 1][0] != answer.base:
             yield f"overwrote what its user had not seen: {answer} in {lines}"
-
-
-def unused_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -85,8 +85,9 @@ class Phone(Telefono):
 
     def _act(self, mark: str) -> None:
         """One thing that a user does, together with the note that it was done."""
-        active = [local for local, seen in self.clients().items() if seen["vigente"]]
-        others = [local for local, seen in self.clients().items() if not seen["vigente"]]
+        clients = self.clients()
+        active = [local for local, seen in clients.items() if seen["vigente"]]
+        others = [local for local, seen in clients.items() if not seen["vigente"]]
         op = self.chance.choices(("crear", "actualizar", "eliminar", "restaurar"), (4, 8, 1, 1))[0]
         if op == "restaurar" and others:
             self._noted(mark, self.chance.choice(others), op)

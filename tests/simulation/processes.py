@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -42,8 +43,6 @@ def fork(work: Callable[[], object], log: Path) -> int:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:
-        import traceback
-
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -107,7 +106,7 @@ class Server:
         kill(self.pid)
 
     def cli(self, *words: str) -> str:
-        """Run a command of the service; return the last line of what it printed on stdout."""
+        """Run a command of the service, which must end well; return what it printed."""
         out = self.folder / "cli.out"
         out.unlink(missing_ok=True)
         pid = fork(lambda: self._command(words), out)

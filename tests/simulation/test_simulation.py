@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulation.controls import CONTROLS
+
 ROOT = Path(__file__).parents[2]
-CONTROLS = ("key", "feed", "epoch", "if-match")
 
 pytestmark = pytest.mark.sqlite  # a restore from a backup is part of each
 
