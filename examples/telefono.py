@@ -1,8 +1,8 @@
 """The loop that a phone app needs: a copy of the directory, an outbox, and a service that is often out of reach.
 
 All that it knows is in one SQLite file, so it may be killed at any moment and goes on where it was. Every write gets a
-key before it is sent, so that it may be sent again; every change names the version that the user saw, so that nobody's
-work is overwritten unseen. The README's chapter "Write a phone app" draws it.
+key before it is sent, so that it may be sent again; every change names the version that the copy had, so that what
+others did meanwhile is asked about. The README's chapter "Write a phone app" draws it, and says what is missing.
 """
 
 import argparse
