@@ -189,6 +189,9 @@ class IdempotenciaDistinta(ServiceError):
     status, code, title = 422, "IDEMPOTENCIA_DISTINTA", "La clave ya se usó con otros datos"
     detail = "Esa clave ya se usó con otros datos, que se guardaron. Use una clave nueva para cada envío distinto."
 
+    def __init__(self, existente_id: int) -> None:
+        super().__init__(existenteId=existente_id)
+
 
 class ImportacionRechazada(ServiceError):
     status, code, title = 422, "IMPORTACION_RECHAZADA", "El archivo no se importó"

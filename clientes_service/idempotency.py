@@ -77,7 +77,7 @@ def once(key: Key, days: int, write: Callable[[], Answer]) -> Answer:
         if known:
             huella, status, cuerpo, cliente_id = known
             if huella not in (key.huella, None):
-                raise errors.IdempotenciaDistinta
+                raise errors.IdempotenciaDistinta(cliente_id)
             return Answer(status, cuerpo, cliente_id, is_replayed=True)
         answer = write()
         kept = (key.huella, answer.status, answer.cuerpo, answer.cliente_id, now)

@@ -99,7 +99,9 @@ def test_the_same_json_in_other_words_is_the_same_body(tecnico: Caller, stored: 
 def test_another_body_under_the_key_is_refused(tecnico: Caller, stored: Stored, change: dict[str, Any]) -> None:
     first = create(tecnico)
     before = stored()
-    assert_problem(create(tecnico, **change), 422, "IDEMPOTENCIA_DISTINTA")
+    refused = create(tecnico, **change)
+    assert_problem(refused, 422, "IDEMPOTENCIA_DISTINTA")
+    assert refused.json["existenteId"] == first.json["id"]
     assert stored() == before
     assert_replayed(create(tecnico), first)
 

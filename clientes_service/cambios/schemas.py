@@ -9,7 +9,7 @@ from clientes_service.fields import PlainInteger, Schema, Text
 class CambiosQuery(Schema):
     """Where to go on, and how much to take."""
 
-    desde = Text(200, metadata={"description": "`siguiente` of the answer before; without it, from the beginning"})
+    desde = Text(4000, metadata={"description": "`siguiente` of the answer before; without it, from the beginning"})
     size = PlainInteger(
         1, 2**31 - 1, clamp=True, load_default=200, metadata={"description": "Lowered to the service's maximum"}
     )

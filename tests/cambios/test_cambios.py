@@ -220,7 +220,7 @@ def damaged(token: str) -> list[str]:
         seen, [epoca], [seen, epoca], [epoca, str(seen)], [epoca, float(seen)], [epoca, None], [None, seen],
         [epoca, -1], [epoca, 2**63], [epoca, 10**40], [epoca, seen, 1], {"epoca": epoca}, "x", [],
     ]  # fmt: skip
-    return [*flipped, token[:-1], token[1:], token + "0", "x", "-", "ñ", *map(encode_cursor, others)]
+    return [*flipped, token[:-1], token[1:], token + "0", token * 20, "x", "-", "ñ", *map(encode_cursor, others)]
 
 
 def test_a_damaged_token_is_told(consulta: Caller, make_cliente: Make, stored: Any) -> None:
@@ -247,7 +247,7 @@ def test_the_cursor_of_a_list_or_a_history_is_no_token(
 
 
 @pytest.mark.parametrize(
-    "query", ["desde=", "desde=a&desde=b", "desde=" + "a" * 201, "size=0", "size=-1", "size=x", "size=", "size=1.5"]
+    "query", ["desde=", "desde=a&desde=b", "desde=" + "a" * 4001, "size=0", "size=-1", "size=x", "size=", "size=1.5"]
 )
 def test_what_is_no_value_is_422(consulta: Caller, query: str) -> None:
     assert_problem(consulta.get(f"{FEED}?{query}"), 422, "VALIDACION", query.partition("=")[0])
