@@ -71,7 +71,7 @@ class Problem(ma.Schema):
     errors = fields.List(fields.Nested(ProblemField), required=True)
     requestId = fields.String(required=True)  # noqa: N815
     existenteId = fields.Integer(  # noqa: N815
-        metadata={"description": "With `CODIGO_DUPLICADO` who has the code, with `IDEMPOTENCIA_DISTINTA` what was written"}
+        metadata={"description": "With `CODIGO_DUPLICADO` who has it, with `IDEMPOTENCIA_DISTINTA` what was written"}
     )
     clientes = fields.List(fields.Integer(), metadata={"description": "With `DOCUMENTO_DUPLICADO`: who has it"})
     actual = fields.Dict(metadata={"description": "With `VERSION_OBSOLETA`: the client as it is now"})

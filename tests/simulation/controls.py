@@ -11,7 +11,7 @@ from clientes_service.cambios import service as cambios
 from clientes_service.clientes import service as clientes
 from clientes_service.clientes import views
 from clientes_service.clientes.advertencias import Rules
-from clientes_service.clientes.models import current_epoch
+from clientes_service.clientes.models import Contador, current_epoch
 from clientes_service.clientes.rows import COLUMNS, NAMES, Row
 from clientes_service.historial.service import Autor
 from clientes_service.lote import service as lote
@@ -61,7 +61,14 @@ def feed_by_time() -> None:
 
 def epoch_kept_at_restore() -> None:
     """A restored database goes on under the old epoch."""
-    restore._begin_anew = lambda memory: None
+
+    def begin_anew(memory: restore.Memory) -> None:
+        epoca = current_epoch()
+        correct(memory)
+        with db.transaction():
+            Contador.update(epoca=epoca).execute()
+
+    correct, restore._begin_anew = restore._begin_anew, begin_anew
 
 
 def if_match_outside_the_transaction() -> None:
@@ -70,7 +77,7 @@ def if_match_outside_the_transaction() -> None:
     def perform(operacion: Any, rules: Rules, autor: Autor, days: int) -> idempotency.Answer:
         if operacion["op"] == "actualizar" and not _is_known(lote.Key.of(autor, "lote", operacion["clave"], operacion)):
             cliente = clientes.get_cliente(operacion["id"])
-            if cliente.direccion != operacion["datos"]["direccion"]:
+            if any(getattr(cliente, name) != value for name, value in operacion["datos"].items()):
                 clientes._require(operacion["version"].__eq__, cliente)
         return correct(operacion, rules, autor, days)
 
@@ -82,9 +89,10 @@ def _is_known(key: idempotency.Key) -> bool:
     return bool(db.execute(idempotency.FIND, (key.usuario, key.ambito, key.clave)).fetchone())
 
 
-CONTROLS = {
-    "key": key_outside_the_transaction,
-    "feed": feed_by_time,
-    "epoch": epoch_kept_at_restore,
-    "if-match": if_match_outside_the_transaction,
+# Each with the faults that it must bring about, by the words that these begin with.
+CONTROLS: dict[str, tuple[Callable[[], None], set[str]]] = {
+    "key": (key_outside_the_transaction, {"refused", "twice"}),
+    "feed": (feed_by_time, {"copy"}),
+    "epoch": (epoch_kept_at_restore, {"copy", "lost", "overwritten"}),
+    "if-match": (if_match_outside_the_transaction, {"overwritten"}),
 }

@@ -26,7 +26,8 @@ def prepare(folder: Path) -> None:
     db.connect(f"sqlite:///{folder}/clientes.db")
     db.upgrade()
     for account in ACCOUNTS:
-        usuarios.create_usuario({**account, "nombre": "Rosa", "email": "rosa@example.pe", "rol": Rol.TECNICO})
+        rol = Rol.ADMIN if account is ACCOUNTS[-1] else Rol.TECNICO
+        usuarios.create_usuario({**account, "nombre": "Rosa", "email": "rosa@example.pe", "rol": rol})
     rows = "".join(f"Cliente {number},OTRO,OTRO,{number},A{number}\n" for number in range(CLIENTES))
     file = folder / "clientes.csv"
     file.write_text(f"nombre,tipoCliente,tipoDocumento,numeroDocumento,codigoCliente\n{rows}")
@@ -52,7 +53,7 @@ def one(seed: int, base: Path, control: str | None) -> Outcome:
     """Run one history, and remove its folder if all was well."""
     folder = base / str(seed)
     try:
-        outcome = History(seed, folder, base / "template", CONTROLS[control] if control else lambda: None).run()
+        outcome = History(seed, folder, base / "template", CONTROLS[control][0] if control else lambda: None).run()
     except AssertionError as error:
         return Outcome(seed, [str(error)])
     if not outcome.faults:
