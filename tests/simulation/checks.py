@@ -164,11 +164,13 @@ class Truth:
         past = self.pasts.get(answer.id or 0, Past())
         if answer.version not in past.versions:
             yield f"lost: {answer}"
+        elif past.is_erased:  # its lines tell no more
+            return
         elif answer.op in ("eliminar", "restaurar") and answer.base in past.versions:
             first, last = past.versions.index(answer.base), past.versions.index(answer.version)
             if (answer.op == "restaurar") not in [state["vigente"] for state in past.states[first : last + 1]]:
                 yield f"lost: {answer}"
-        elif answer.op == "actualizar" and act and not past.is_erased:
+        elif answer.op == "actualizar" and act:
             yield from _overwritten(answer, act, past)
 
 
