@@ -152,6 +152,7 @@ class Telefono:
         shown = {row["local"]: json.loads(row["datos"]) for row in self.db.execute("SELECT local, datos FROM cliente")}
         for write in self.db.execute("SELECT * FROM salida WHERE hecha IS NULL ORDER BY n"):
             own = json.loads(write["datos"] or "{}") | ({"problema": write["problema"]} if write["problema"] else {})
+            own |= {"version": None}  # it is none that the service has
             own |= {} if write["op"] == "actualizar" else {"vigente": write["op"] != "eliminar"}
             shown.setdefault(write["local"], {"vigente": False}).update(own)  # it may be gone, after a restore
         return shown
@@ -379,7 +380,8 @@ def _as_operacion(write: sqlite3.Row) -> Cliente:
 
 def _version(write: sqlite3.Row) -> str:
     """The version that a change is made to; none of the service's, where its user saw no such thing."""
-    return str(json.loads(write["base"] or "{}").get("version", ""))
+    version: str = json.loads(write["base"] or "{}").get("version") or ""
+    return version
 
 
 def _alike(one: Cliente, other: Cliente, but: Collection[str] = ()) -> bool:
