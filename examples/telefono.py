@@ -26,56 +26,27 @@ Cliente = dict[str, Any]
 
 TRIES, LONGEST_PAUSE = 8, 60.0  # for one request, in seconds
 BATCH, PAGE = 100, 500
-REMEMBERED = 30 * 86_400  # seconds for which a creation that a restore undid is made again
-OF_NO_CLIENT = "Este cliente ya no existe en el servidor."
+KEY_LIFE = 6 * 86_400  # seconds; the service forgets a key after CLIENTES_IDEMPOTENCY_DAYS, 7 by default
+CREATIONS = 1000  # that are made again if a restore undid them
+GONE = "Este cliente ya no existe en el servidor."
+DOUBTFUL = "No se sabe si se guardó. Búsquelo en la lista: si está, descarte esto; si no, envíelo otra vez."
+RESTORED = "El servidor volvió a una copia anterior: lo último que usted cambió puede faltar. Revíselo."
 # What tells two states of a client apart for no user.
 BOOKKEEPING = {"id", "version", "fechaCreacion", "fechaModificacion", "advertencias", "problema"}
-OWN_CODE = "codigoCliente"
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS estado (nombre TEXT PRIMARY KEY, valor TEXT NOT NULL);
     -- The copy. `id` is null until the service has given one; `vuelta` is the load from the beginning that brought it.
     CREATE TABLE IF NOT EXISTS cliente (
         local INTEGER PRIMARY KEY AUTOINCREMENT, id INTEGER UNIQUE, datos TEXT NOT NULL, vuelta INTEGER NOT NULL
     );
-    -- The outbox. `base` is the client that the user saw, null while the write before it waits; one with a `problema`
-    -- waits for the user. Creations stay, with the time when they were `hecha`, for a restore may undo them.
+    -- The outbox. `base` is the client that the user saw, null while the write before it waits; `enviada` is when it
+    -- was first sent; one with a `problema` waits for the user. Creations stay when they are `hecha`, for a restore may
+    -- undo them.
     CREATE TABLE IF NOT EXISTS salida (
-        n INTEGER PRIMARY KEY, clave TEXT NOT NULL, local INTEGER NOT NULL, op TEXT NOT NULL, base TEXT, datos TEXT,
-        hecha REAL, problema TEXT
+        n INTEGER PRIMARY KEY AUTOINCREMENT, clave TEXT NOT NULL, local INTEGER NOT NULL, op TEXT NOT NULL, base TEXT,
+        datos TEXT, enviada REAL, hecha INTEGER NOT NULL DEFAULT 0, problema TEXT
     );
-"""
-# The first open write of each client: those behind it need its answer.
-NEXT = """
-    SELECT salida.*, cliente.id FROM salida LEFT JOIN cliente USING (local)
-    WHERE n IN (SELECT min(n) FROM salida WHERE hecha IS NULL GROUP BY local) AND problema IS NULL ORDER BY n LIMIT ?
-"""
-STORE = """
-    INSERT INTO cliente (id, datos, vuelta) VALUES (?, ?, ?)
-    ON CONFLICT (id) DO UPDATE SET datos = excluded.datos, vuelta = excluded.vuelta
-"""
-# The write that waits for the answer to another one, if any.
-FOLLOWER = """
-    SELECT n, base FROM salida WHERE n > ? AND local = (SELECT local FROM salida WHERE n = ?) ORDER BY n LIMIT 1
-"""
-DISCARD = """
-    DELETE FROM salida WHERE local = ?
-    AND n >= (SELECT min(n) FROM salida WHERE local = ? AND problema IS NOT NULL)
-"""
-# A write that its user confirms, as one of its own, made to what he has seen now; a new client keeps the code it has.
-RENEW = """
-    UPDATE salida SET clave = ?, base = ?, op = replace(op, 'crear', 'actualizar'),
-    datos = CASE op WHEN 'crear' THEN json_remove(datos, '$.codigoCliente') ELSE datos END WHERE n = ?
-"""
-# Creations that are not to be made again: old ones, and of clients that were deactivated or anonymised since.
-PURGE = """
-    DELETE FROM salida WHERE hecha < ? OR hecha IS NOT NULL AND EXISTS (
-        SELECT 1 FROM cliente WHERE cliente.local = salida.local AND NOT json_extract(cliente.datos, '$.vigente')
-    )
-"""
-# Changes to a client that is gone, and that will not be created again.
-ORPHANED = """
-    UPDATE salida SET problema = ? WHERE op <> 'crear' AND local NOT IN (SELECT local FROM cliente)
-    AND local NOT IN (SELECT local FROM salida WHERE op = 'crear' AND hecha IS NULL)
+    CREATE VIEW IF NOT EXISTS abierta AS SELECT * FROM salida WHERE NOT hecha;
 """
 
 
@@ -84,10 +55,10 @@ class SinRed(Exception):
 
 
 class Telefono:
-    """A phone.
+    """A phone, whose file belongs to one account.
 
-    `keep_mine(write, actual)` decides a conflict; by default what the others did stays. `tell(cliente)` shows the
-    user what came of a write, with `advertencias`, and with another code where the first was taken.
+    `keep_mine(write, actual)` lets the user decide a conflict: whether his write goes over what others did.
+    `tell(text)` shows him what else he must know.
     """
 
     def __init__(
@@ -96,8 +67,8 @@ class Telefono:
         url: str,
         dni: str,
         password: str,
-        keep_mine: Callable[[sqlite3.Row, Cliente], bool] = lambda write, actual: False,
-        tell: Callable[[Cliente], object] = lambda cliente: None,
+        keep_mine: Callable[[sqlite3.Row, Cliente], bool],
+        tell: Callable[[str], object],
         pause: float = 1.0,
     ) -> None:
         self.file, self.url, self.account = file, urlsplit(url), {"dni": dni, "password": password}
@@ -106,6 +77,10 @@ class Telefono:
         self.db = sqlite3.connect(file)
         self.db.row_factory = sqlite3.Row
         self.db.executescript(SCHEMA)
+        with self._transaction():
+            if self._get("dni", dni) != dni:
+                raise ValueError(f"{file} belongs to another account")
+            self._set("dni", dni)
 
     # --- What the user does, with or without a network
 
@@ -124,33 +99,47 @@ class Telefono:
         """
         with self._transaction():
             shown = self.clients()[local]
-            waits = self.db.execute("SELECT 1 FROM salida WHERE local = ? AND hecha IS NULL", (local,)).fetchone()
+            waits = self.db.execute("SELECT 1 FROM abierta WHERE local = ?", (local,)).fetchone()
             base: Cliente | None = seen or shown
             if _alike(shown, seen or shown):
                 base = None if waits else shown
             self._note(local, op, base, datos)
 
     def correct(self, local: int, datos: Cliente | None = None) -> None:
-        """Change what was refused about a client, and send it again. Raises LookupError if nothing was."""
+        """Send again what was refused about a client, with other data if given. Raises LookupError if nothing was."""
         with self._transaction():
-            find = "SELECT n, datos FROM salida WHERE local = ? AND problema IS NOT NULL ORDER BY n LIMIT 1"
+            find = "SELECT n, datos FROM abierta WHERE local = ? AND problema IS NOT NULL ORDER BY n LIMIT 1"
             write = self.db.execute(find, (local,)).fetchone()
             if not write:
                 raise LookupError(local)
-            corrected = json.loads(write["datos"] or "{}") | (datos or {})
-            renewed = (json.dumps(corrected) if corrected else None, write["n"])
-            self.db.execute("UPDATE salida SET datos = ?, problema = NULL WHERE n = ?", renewed)
+            self.db.execute(
+                "UPDATE salida SET clave = ?, datos = ?, enviada = NULL, problema = NULL WHERE n = ?",
+                (str(uuid.uuid4()), json.dumps(datos) if datos else write["datos"], write["n"]),
+            )
 
     def discard(self, local: int) -> None:
         """Give up what was refused about a client, and what was to follow it."""
+        first = "SELECT min(n) FROM abierta WHERE local = ? AND problema IS NOT NULL"
         with self._transaction():
-            self.db.execute(DISCARD, (local, local))
+            (n,) = self.db.execute(first, (local,)).fetchone()
+            self.db.execute("DELETE FROM salida WHERE local = ? AND n >= ?", (local, n))
             self.db.execute("DELETE FROM cliente WHERE id IS NULL AND local NOT IN (SELECT local FROM salida)")
 
     def clients(self) -> dict[int, Cliente]:
         """The clients by their number on this phone, as they will be when all that waits has been sent."""
         shown = {row["local"]: json.loads(row["datos"]) for row in self.db.execute("SELECT local, datos FROM cliente")}
-        for write in self.db.execute("SELECT * FROM salida WHERE hecha IS NULL ORDER BY n"):
+        writes = self.db.execute("SELECT * FROM abierta ORDER BY n").fetchall()
+        arriving = [
+            json.loads(write["datos"])
+            for write in writes
+            if write["op"] == "crear" and write["enviada"] and not write["problema"]
+        ]
+        names = {(datos.get("nombre"), datos.get("codigoCliente")) for datos in arriving}
+        # The feed may bring what a lost answer told: it is shown once.
+        shown = {
+            local: one for local, one in shown.items() if (one.get("nombre"), one.get("codigoCliente")) not in names
+        }
+        for write in writes:
             own = json.loads(write["datos"] or "{}") | ({"problema": write["problema"]} if write["problema"] else {})
             own |= {"version": None}  # it is none that the service has
             own |= {} if write["op"] == "actualizar" else {"vigente": write["op"] != "eliminar"}
@@ -173,7 +162,7 @@ class Telefono:
             except sqlite3.OperationalError as error:
                 raise SinRed("Otra sincronización está en curso.") from error
             self.receive()
-            while writes := self.db.execute(NEXT, (BATCH,)).fetchall():
+            while writes := self._next_batch():
                 self.send(writes)
                 self.receive()
 
@@ -185,37 +174,73 @@ class Telefono:
             path = f"/api/clientes/cambios?size={PAGE}{since and '&desde=' + quote(since)}"
             status, page = self.ask("GET", path, expected=(200, 400, 410) if since else (200,))
             with self._transaction():
-                if status != 200:  # a backup was restored: what we know may never have happened; load all again
+                if status == 200:
+                    for cliente in page["content"]:
+                        self._store(cliente)
+                    has_more = page["hayMas"]
+                    if not has_more:
+                        self._forget("id IS NOT NULL AND vuelta <> ?", self._get("vuelta", 0))
+                else:  # a backup was restored: what we know may never have happened; load all again
                     self._set("vuelta", self._get("vuelta", 0) + 1)
-                    self._set("desde", "")
-                    continue
-                for cliente in page["content"]:
-                    self._store(cliente)
-                self.db.execute(PURGE, (time.time() - REMEMBERED,))
-                self._set("desde", page["siguiente"])
-                has_more = page["hayMas"]
-                if not has_more:
-                    self._forget("id IS NOT NULL AND vuelta <> ?", self._get("vuelta", 0))
-                    self.db.execute(ORPHANED, (OF_NO_CLIENT,))
+                self._set("desde", page["siguiente"] if status == 200 else "")
+            if status == 410:
+                self.tell(RESTORED)
+
+    def _store(self, cliente: Cliente) -> None:
+        another = "id = ? AND json_extract(datos, '$.fechaCreacion') <> ?"  # of another database, under the same number
+        self._forget(another, cliente["id"], cliente["fechaCreacion"])
+        self.db.execute(
+            "INSERT INTO cliente (id, datos, vuelta) VALUES (?, ?, ?) ON CONFLICT (id) "
+            "DO UPDATE SET datos = excluded.datos, vuelta = excluded.vuelta",
+            (cliente["id"], json.dumps(cliente), self._get("vuelta", 0)),
+        )
+        if cliente["numeroDocumento"] == "-":  # anonymised: what created it is erased here, too
+            done = "DELETE FROM salida WHERE hecha AND local = (SELECT local FROM cliente WHERE id = ?)"
+            self.db.execute(done, (cliente["id"],))
 
     def _forget(self, which: str, *values: Any) -> None:
-        """Drop clients that the service does not have any more; what was created here is sent again, under its key."""
-        found = f"SELECT local FROM cliente WHERE {which}"  # noqa: S608 - fixed words
-        again = f"UPDATE salida SET hecha = NULL WHERE hecha IS NOT NULL AND local IN ({found})"  # noqa: S608
-        self.db.execute(again, values)
-        self.db.execute(f"DELETE FROM cliente WHERE local IN ({found})", values)  # noqa: S608
+        """Drop clients that the service does not have any more.
+
+        What was created here is created again, unless it was deactivated or anonymised since.
+        """
+        again = f"SELECT local FROM cliente WHERE {which} AND json_extract(datos, '$.vigente')"  # noqa: S608 - fixed words
+        self.db.execute(f"UPDATE salida SET hecha = 0, enviada = NULL WHERE hecha AND local IN ({again})", values)  # noqa: S608
+        kept = "local IN (SELECT local FROM abierta WHERE op = 'crear')"
+        self.db.execute(f"UPDATE cliente SET id = NULL, datos = '{{}}' WHERE {which} AND {kept}", values)  # noqa: S608
+        self.db.execute(f"DELETE FROM cliente WHERE {which}", values)  # noqa: S608
+        orphans = "UPDATE salida SET problema = ? WHERE NOT hecha AND local NOT IN (SELECT local FROM cliente)"
+        self.db.execute(orphans, (GONE,))
+        self.db.execute("DELETE FROM salida WHERE hecha AND local NOT IN (SELECT local FROM cliente)")
+
+    def _next_batch(self) -> list[sqlite3.Row]:
+        """The first open write of each client: those behind it need its answer. None that waits for its user."""
+        now = time.time()
+        with self._transaction():
+            doubtful = "UPDATE salida SET problema = ? WHERE op = 'crear' AND NOT hecha AND enviada < ?"
+            self.db.execute(doubtful, (DOUBTFUL, now - KEY_LIFE))
+            writes = self.db.execute(
+                "SELECT abierta.*, cliente.id FROM abierta JOIN cliente USING (local) WHERE problema IS NULL "
+                "AND n IN (SELECT min(n) FROM abierta GROUP BY local) ORDER BY n LIMIT ?",
+                (BATCH,),
+            ).fetchall()
+            sent = "UPDATE salida SET enviada = ? WHERE n = ? AND enviada IS NULL"
+            self.db.executemany(sent, [(now, write["n"]) for write in writes])
+        return writes
 
     def send(self, writes: list[sqlite3.Row]) -> None:
-        """Send writes as one batch, and do what the answers ask for. Raises SinRed."""
+        """Send writes as one batch, and do what the answers ask for, questions last. Raises SinRed."""
         batch = {"operaciones": [_as_operacion(write) for write in writes]}
-        status, answer = self.ask("POST", "/api/clientes/lote", batch, expected=(200, 413))
-        if status == 413 and len(writes) > 1:
+        status, answer = self.ask("POST", "/api/clientes/lote", batch, expected=(200, 400, 413, 422))
+        if status == 200:
+            results = answer["resultados"]
+        elif len(writes) == 1:  # too large, or nothing that JSON knows
+            results = [{"status": status, "cuerpo": answer}]
+        else:
             self.send(writes[: len(writes) // 2])
             self.send(writes[len(writes) // 2 :])
             return
-        results = [{"status": 413, "cuerpo": answer}] if status == 413 else answer["resultados"]
         later, codes = None, dict[str, str]()
-        for write, result in zip(writes, results, strict=True):
+        for write, result in sorted(zip(writes, results, strict=True), key=lambda pair: pair[1]["status"] == 412):
             if result["status"] >= 500 or "reintentarEn" in result:
                 later = result["cuerpo"]["detail"]
             else:
@@ -224,45 +249,85 @@ class Telefono:
             raise SinRed(later)
 
     def _settle(self, write: sqlite3.Row, status: int, body: Any, codes: dict[str, str]) -> None:
-        """Do what the answer to one write asks for, in one transaction."""
-        n, is_new = write["n"], write["op"] == "crear"
-        twin = self._twin(write, body) if is_new and body.get("existenteId") else None
-        is_taken = is_new and not twin and body.get("code") == "CODIGO_DUPLICADO"
-        datos = self._with_next_code(write, codes) if is_taken else None
-        if status == 204:  # the write behind it needs the version that this one left
-            status, body = self.ask("GET", f"/api/clientes/{write['id']}")
-        actual = body["actual"] if status == 412 else twin if twin and not _holds(twin, write) else None
-        keep_mine = actual is not None and self.keep_mine(write, actual)
-        with self._transaction():
-            if datos:  # under the same key, which stands for this client whatever its code
-                self.db.execute("UPDATE salida SET datos = ? WHERE n = ?", (datos, n))
-            elif actual and keep_mine:
-                self._pass_on(write, None)
-                self._take_over(write, actual)
-                self.db.execute(RENEW, (str(uuid.uuid4()), json.dumps(actual), n))
-            elif status == 412:
-                self._finish(write, None)  # what follows meets a conflict, too, and is asked about
-            elif twin or status in (200, 201):
-                cliente = twin or {name: value for name, value in body.items() if name != "advertencias"}
-                self._take_over(write, cliente)
-                self._finish(write, None if actual else cliente)
-            else:  # the user corrects or discards it; what was to follow waits
-                problem = " ".join((body["detail"], *(error["message"] for error in body["errors"])))
-                self.db.execute("UPDATE salida SET problema = ? WHERE n = ?", (problem, n))
-        if status in (200, 201):
-            self.tell(body)
+        """Do what the answer to one write asks for."""
+        match status, (body or {}).get("code"):
+            case 200 | 201, _:
+                self._done(write, body)
+            case 204, _:  # the write behind it needs the version that this one left
+                self._done(write, self.ask("GET", f"/api/clientes/{write['id']}")[1])
+            case 412, _:
+                self._conflict(write, body["actual"])
+            case 409, "CODIGO_DUPLICADO" if write["op"] == "crear":
+                self._take_next_code(write, body, codes)
+            case 422, "IDEMPOTENCIA_DISTINTA" if write["op"] == "crear":  # it was stored late, with another code
+                self._done(write, self.ask("GET", f"/api/clientes/{body['existenteId']}")[1])
+            case _:
+                self._refused(write, body)
 
-    def _finish(self, write: sqlite3.Row, after: Cliente | None) -> None:
-        self._pass_on(write, after)
+    def _done(self, write: sqlite3.Row, cliente: Cliente) -> None:
+        """Keep what a write left."""
+        after = {name: value for name, value in cliente.items() if name != "advertencias"}
+        with self._transaction():
+            self._take_over(write, after)
+            self._pass_on(write, after)
+            self._close(write)
+        for advertencia in cliente.get("advertencias", ()):
+            self.tell(f"{cliente['nombre']}: {advertencia['mensaje']}")
+        if write["op"] == "crear" and cliente["codigoCliente"] != json.loads(write["datos"])["codigoCliente"]:
+            self.tell(f"{cliente['nombre']} tiene el código {cliente['codigoCliente']}.")
+
+    def _conflict(self, write: sqlite3.Row, actual: Cliente) -> None:
+        """Let the user choose between what he wanted and what others did; what follows is asked about, too."""
+        keep_mine = self.keep_mine(write, actual)
+        with self._transaction():
+            self._pass_on(write, None)
+            if keep_mine:  # as a write of its own, made to what he has seen now
+                renew = "UPDATE salida SET clave = ?, base = ?, enviada = NULL WHERE n = ?"
+                self.db.execute(renew, (str(uuid.uuid4()), json.dumps(actual), write["n"]))
+            else:
+                self._close(write)
+
+    def _take_next_code(self, write: sqlite3.Row, body: Cliente, codes: dict[str, str]) -> None:
+        """Try a creation with the next code of its series, under its key, which stands for it whatever its code.
+
+        `codes` holds what was given so far.
+        """
+        datos = json.loads(write["datos"])
+        prefix = re.sub("[0-9]+$", "", datos["codigoCliente"].strip()) or "CLI"
+        if prefix in codes:
+            digits = codes[prefix][len(prefix) :]
+            codes[prefix] = prefix + str(int(digits) + 1).zfill(len(digits))
+        else:
+            path = f"/api/clientes/siguiente-codigo?prefijo={quote(prefix)}"
+            status, answer = self.ask("GET", path, expected=(200, 422))
+            codes[prefix] = answer["codigoCliente"] if status == 200 else ""
+        if not codes[prefix].startswith(prefix) or codes[prefix] == datos["codigoCliente"]:
+            del codes[prefix]
+            self._refused(write, body)  # it belongs to no series
+            return
+        self.tell(f"{datos['nombre']}: el código {datos['codigoCliente']} ya está en uso; será {codes[prefix]}.")
+        with self._transaction():
+            datos["codigoCliente"] = codes[prefix]
+            again = "UPDATE salida SET datos = ?, enviada = NULL WHERE n = ?"
+            self.db.execute(again, (json.dumps(datos), write["n"]))
+
+    def _refused(self, write: sqlite3.Row, body: Cliente) -> None:
+        """Let the user correct or discard a write; what was to follow waits."""
+        problem = " ".join((body["detail"], *(error["message"] for error in body["errors"])))
+        with self._transaction():
+            self.db.execute("UPDATE salida SET problema = ? WHERE n = ?", (problem, write["n"]))
+
+    def _close(self, write: sqlite3.Row) -> None:
         if write["op"] == "crear":
-            self.db.execute("UPDATE salida SET hecha = ? WHERE n = ?", (time.time(), write["n"]))
+            self.db.execute("UPDATE salida SET hecha = 1 WHERE n = ?", (write["n"],))
+            self.db.execute("DELETE FROM salida WHERE hecha AND n <= ?", (write["n"] - CREATIONS,))
         else:
             self.db.execute("DELETE FROM salida WHERE n = ?", (write["n"],))
 
     def _pass_on(self, write: sqlite3.Row, after: Cliente | None) -> None:
         """Let the next write of a client be made to what this one left, if its user has seen all of that."""
-        follower = self.db.execute(FOLLOWER, (write["n"], write["n"])).fetchone()
-        if follower:
+        find = "SELECT n, base FROM abierta WHERE n > ? AND local = (SELECT local FROM salida WHERE n = ?) ORDER BY n"
+        if follower := self.db.execute(find, (write["n"], write["n"])).fetchone():
             own = {*json.loads(write["datos"] or "{}"), *(() if write["op"] == "actualizar" else ("vigente",))}
             seen, but = (follower["base"], ()) if follower["base"] else (write["base"] or "{}", own)
             base = json.dumps(after) if after and _alike(after, json.loads(seen), but) else seen
@@ -270,46 +335,17 @@ class Telefono:
 
     def _take_over(self, write: sqlite3.Row, cliente: Cliente) -> None:
         """Keep the client that a write left, unless the feed has brought it, or a later one, before the answer came."""
-        known = self.db.execute("SELECT datos FROM cliente WHERE id = ?", (cliente["id"],)).fetchone()
+        known = self.db.execute("SELECT local, datos FROM cliente WHERE id = ?", (cliente["id"],)).fetchone()
         if write["op"] != "crear":
             if known and json.loads(known["datos"])["version"] == _version(write):
                 self._store(cliente)
-            return
-        place = (cliente["id"], write["local"])
-        if known is None:
-            self.db.execute("UPDATE cliente SET id = ? WHERE local = ? AND id IS NULL", place)
+        elif not known or known["local"] != write["local"]:  # it keeps the number that it has here
+            if known:
+                cliente = json.loads(known["datos"])
+                self.db.execute("UPDATE salida SET local = ? WHERE local = ?", (write["local"], known["local"]))
+                self.db.execute("DELETE FROM cliente WHERE local = ?", (known["local"],))
+            self.db.execute("UPDATE cliente SET id = ? WHERE local = ?", (cliente["id"], write["local"]))
             self._store(cliente)
-        self.db.execute("DELETE FROM cliente WHERE local = ? AND id IS NULL", (write["local"],))
-        moved = "UPDATE salida SET local = (SELECT local FROM cliente WHERE id = ?) WHERE local = ?"
-        self.db.execute(moved, place)
-
-    def _twin(self, write: sqlite3.Row, problem: Cliente) -> Cliente | None:
-        """The client that a creation made before, though its key is forgotten, or came then with another code."""
-        twin: Cliente = self.ask("GET", f"/api/clientes/{problem['existenteId']}")[1]
-        datos = json.loads(write["datos"])
-        who = ("nombre", "tipoDocumento", "numeroDocumento")
-        is_same = all(_plain(twin[name]) == _plain(datos.get(name)) for name in who)
-        return twin if is_same or problem["code"] == "IDEMPOTENCIA_DISTINTA" else None
-
-    def _with_next_code(self, write: sqlite3.Row, codes: dict[str, str]) -> str | None:
-        """The data of a creation with the next code of its series, if it has one. `codes` are those given so far."""
-        datos = json.loads(write["datos"])
-        prefix = re.sub("[0-9]+$", "", datos[OWN_CODE]) or "CLI"
-        if prefix in codes:
-            digits = codes[prefix][len(prefix) :]
-            codes[prefix] = prefix + str(int(digits) + 1).zfill(len(digits))
-        else:
-            path = f"/api/clientes/siguiente-codigo?prefijo={quote(prefix)}"
-            status, answer = self.ask("GET", path, expected=(200, 422))
-            if status == 422 or not answer[OWN_CODE].startswith(prefix):
-                return None
-            codes[prefix] = answer[OWN_CODE]
-        return json.dumps(datos | {OWN_CODE: codes[prefix]})
-
-    def _store(self, cliente: Cliente) -> None:
-        another = "id = ? AND json_extract(datos, '$.fechaCreacion') <> ?"  # of another database, under the same number
-        self._forget(another, cliente["id"], cliente["fechaCreacion"])
-        self.db.execute(STORE, (cliente["id"], json.dumps(cliente), self._get("vuelta", 0)))
 
     def _get(self, nombre: str, default: Any) -> Any:
         row = self.db.execute("SELECT valor FROM estado WHERE nombre = ?", (nombre,)).fetchone()
@@ -363,7 +399,9 @@ class Telefono:
         kind = http.client.HTTPSConnection if self.url.scheme == "https" else http.client.HTTPConnection
         try:
             with closing(kind(self.url.netloc, timeout=30)) as connection:
-                connection.request(method, path, None if body is None else json.dumps(body), headers)
+                connection.request(
+                    method, self.url.path.rstrip("/") + path, None if body is None else json.dumps(body), headers
+                )
                 response = connection.getresponse()
                 content = response.read()
             if response.headers.get("Content-Encoding") == "gzip":
@@ -389,17 +427,6 @@ def _alike(one: Cliente, other: Cliente, but: Collection[str] = ()) -> bool:
     return all(one.get(name) == other.get(name) for name in (one.keys() | other.keys()) - BOOKKEEPING - {*but})
 
 
-def _holds(cliente: Cliente, write: sqlite3.Row) -> bool:
-    """Whether a client has what a creation asked for, under whatever code."""
-    datos = json.loads(write["datos"])
-    return all(_plain(cliente.get(name)) == _plain(datos[name]) for name in datos.keys() - {OWN_CODE})
-
-
-def _plain(value: Any) -> str:
-    """Text without what the service may change about it: case, spaces and dashes."""
-    return re.sub(r"[\s-]", "", str(value or "")).casefold()
-
-
 def main() -> None:
     """Do what the words on the command line say."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -411,14 +438,20 @@ def main() -> None:
     parser.add_argument("words", nargs="*", help="the client's number on this phone, but for crear; then campo=valor")
     given = parser.parse_args()
     password = os.environ.get("CLIENTES_PASSWORD") or getpass.getpass("password: ")
-    phone = Telefono(given.file, given.url, given.dni, password, ask_user, tell_user)
-    datos = dict(word.split("=", 1) for word in given.words if "=" in word)
     try:
-        if given.do == "crear":
-            phone.create(datos)
-        elif given.do == "sincronizar":
+        phone = Telefono(given.file, given.url, given.dni, password, ask_user, tell_user)
+    except ValueError as error:
+        parser.error(str(error))
+    datos = dict(word.split("=", 1) for word in given.words if "=" in word)
+    if given.do == "crear":
+        phone.create(datos)
+    elif given.do == "sincronizar":
+        try:
             phone.sync()
-        elif given.do != "listar":
+        except SinRed as error:
+            sys.exit(f"{error} Lo que falta enviar queda guardado en {given.file}.")
+    elif given.do != "listar":
+        try:
             local = int(given.words[0])
             if given.do in changes:
                 phone.change(local, given.do, datos if given.do == "actualizar" else None)
@@ -426,24 +459,24 @@ def main() -> None:
                 phone.correct(local, datos)
             else:
                 phone.discard(local)
-    except (LookupError, ValueError):
-        parser.error(f"{given.do} wants the number of a client as listar shows it")
-    except SinRed as error:
-        sys.exit(f"{error} Lo que falta enviar queda guardado en {given.file}.")
+        except (LookupError, ValueError):
+            parser.error(f"{given.do} wants the number of a client as listar shows it")
     for local, cliente in phone.clients().items():
         print(local, json.dumps(cliente, ensure_ascii=False), sep="\t")
 
 
 def ask_user(write: sqlite3.Row, actual: Cliente) -> bool:
     """Whether the user's change goes over what somebody else did meanwhile."""
-    print(f"Otra persona cambió este cliente: {json.dumps(actual, ensure_ascii=False)}", file=sys.stderr)
-    return input(f"Usted pidió {write['op']} {write['datos'] or ''}. ¿Guardar lo suyo? [s/N] ").lower() == "s"
+    tell_user(f"Otra persona cambió este cliente: {json.dumps(actual, ensure_ascii=False)}")
+    try:
+        return input(f"Usted pidió {write['op']} {write['datos'] or ''}. ¿Guardar lo suyo? [s/N] ").lower() == "s"
+    except EOFError:
+        raise SinRed("Falta decidir sobre este cambio.") from None
 
 
-def tell_user(cliente: Cliente) -> None:
-    """Say what the service noticed about a client that was stored."""
-    for advertencia in cliente.get("advertencias", ()):
-        print(f"{cliente[OWN_CODE]}: {advertencia['mensaje']}", file=sys.stderr)
+def tell_user(text: str) -> None:
+    """Show what the user must know."""
+    print(text, file=sys.stderr)
 
 
 if __name__ == "__main__":

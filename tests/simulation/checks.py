@@ -87,8 +87,8 @@ class Past:
 class Truth:
     """What the service has in the end, and what is known of how it came to be."""
 
-    def __init__(self, database_url: str, backup: str, erased: list[Erased], is_week: bool) -> None:
-        self.saved, self.erased, self.is_week = Saved.read(backup), erased, is_week
+    def __init__(self, database_url: str, backup: str, erased: list[Erased]) -> None:
+        self.saved, self.erased = Saved.read(backup), erased
         db.connect(database_url)
         with closing(db.database):
             self.clients = {row[0]: rows.as_member(row) for row in db.execute(f"SELECT {rows.COLUMNS} FROM cliente")}
@@ -147,10 +147,7 @@ class Truth:
 
     def _unjust(self, answer: Answer, author: int) -> Iterator[str]:
         """A write is refused only for what others did, and its user asked only about what others did."""
-        if answer.code and answer.code.startswith("OWN"):
-            if answer.code.endswith("DUPLICADO") and not self.is_week:
-                yield f"refused: for what it had made itself, {answer}"
-        elif answer.status >= 400 and answer.code not in JUST[answer.op]:
+        if answer.status >= 400 and answer.code not in JUST[answer.op]:
             yield f"refused: {answer}"
         past = self.pasts.get(answer.id or 0, Past())
         between = past.between(answer.base, answer.version)

@@ -91,7 +91,7 @@ def _is_known(key: idempotency.Key) -> bool:
 
 # Each with the faults that it must bring about, by the words that these begin with.
 CONTROLS: dict[str, tuple[Callable[[], None], set[str]]] = {
-    "key": (key_outside_the_transaction, {"refused", "twice"}),
+    "key": (key_outside_the_transaction, {"twice"}),
     "feed": (feed_by_time, {"copy"}),
     "epoch": (epoch_kept_at_restore, {"copy", "lost", "overwritten"}),
     "if-match": (if_match_outside_the_transaction, {"overwritten"}),

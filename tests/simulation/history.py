@@ -48,7 +48,7 @@ class History:
         self.lives = 0
         self.backup_file = ""
         self.erased: list[Erased] = []
-        self.is_restored = self.is_week = False
+        self.is_restored = False
         self.answers = 0
 
     def run(self) -> Outcome:
@@ -89,7 +89,7 @@ class History:
             elif happens == "anonymise":
                 self._anonymise()
             elif happens == "a week passes":
-                self._age_keys()
+                self._let_a_week_pass()
             else:
                 self.is_restored = True
                 self.server.kill()
@@ -115,11 +115,14 @@ class History:
         assert erased.status == 200, erased
         self.erased.append(Erased(client["id"], client["nombre"], not self.is_restored))
 
-    def _age_keys(self) -> None:
-        """Let the service forget all keys, as it does after a week."""
-        self.is_week = True
-        with contextlib.closing(sqlite3.connect(self.folder / "clientes.db", timeout=20)) as database, database:
-            database.execute("UPDATE idempotencia SET creado = creado - ?", (WEEK,))
+    def _let_a_week_pass(self) -> None:
+        """Let the service forget all keys, after the phones have grown unsure of theirs."""
+        ages = [(f"phone-{number}.db", "UPDATE salida SET enviada = enviada - ?") for number in range(PHONES)]
+        for name, age in [*ages, ("clientes.db", "UPDATE idempotencia SET creado = creado - ?")]:
+            file = self.folder / name
+            if file.exists():
+                with contextlib.closing(sqlite3.connect(file, timeout=20)) as database, database:
+                    database.execute(age, (WEEK,))
 
     def _events(self) -> list[tuple[float, str]]:
         chance = self.random
@@ -158,6 +161,6 @@ class History:
         phones = [
             Phone(self.folder, number, "http://nowhere", ACCOUNTS[number], self.random) for number in range(PHONES)
         ]
-        truth = Truth(self.server.environ["DATABASE_URL"], self.backup_file, self.erased, self.is_week)
+        truth = Truth(self.server.environ["DATABASE_URL"], self.backup_file, self.erased)
         self.answers = sum(1 for phone in phones for _ in phone.answers())
         yield from truth.faults(phones, self.server.log)

@@ -3,6 +3,7 @@
 What is recorded beside a phone, and is no part of it: what its user meant and saw, and each answer to a write.
 """
 
+import contextlib
 import json
 import random
 import sqlite3
@@ -62,6 +63,7 @@ class Phone(Telefono):
             account["dni"],
             account["password"],
             keep_mine=self._decide,
+            tell=lambda text: None,
             pause=PAUSE,
         )
         self.db.execute("PRAGMA busy_timeout = 10000")
@@ -79,18 +81,14 @@ class Phone(Telefono):
     def _settle(self, write: sqlite3.Row, status: int, body: Any, codes: dict[str, str]) -> None:
         told = body or {}
         now = told.get("actual", told)
-        self._record(write, now.get("id", write["id"]), now.get("version"), status, told.get("code"))
+        id = now.get("id", told.get("existenteId", write["id"]))
+        self._record(write, id, now.get("version"), status, told.get("code"))
         super()._settle(write, status, body, codes)
 
     def _take_over(self, write: sqlite3.Row, cliente: Cliente) -> None:
         if write["op"] == "eliminar" and not cliente["vigente"]:  # whose answer tells no version
             self._record(write, cliente["id"], cliente["version"], 200, None)
         super()._take_over(write, cliente)
-
-    def _twin(self, write: sqlite3.Row, problem: Cliente) -> Cliente | None:
-        if twin := super()._twin(write, problem):
-            self._record(write, twin["id"], None, problem["status"], f"OWN {problem['code']}")
-        return twin
 
     def _record(self, write: sqlite3.Row, id: int | None, version: str | None, status: int, code: str | None) -> None:
         answer = Answer(write["op"], id, telefono._version(write), version, status, code, _mark(write))
@@ -126,11 +124,9 @@ class Phone(Telefono):
 
     def _act(self, mark: str) -> None:
         """One thing that a user does."""
+        if self._tidy_up():
+            return
         clients = self.clients()
-        for local, shown in clients.items():
-            if "problema" in shown:
-                self.chance.choice((self.discard, self.correct))(local)
-                return
         active = [local for local, shown in clients.items() if shown["vigente"]]
         others = [local for local, shown in clients.items() if not shown["vigente"]]
         op = self.chance.choices(("crear", "actualizar", "eliminar", "restaurar"), (4, 8, 1, 1))[0]
@@ -142,6 +138,18 @@ class Phone(Telefono):
         else:
             self._change(mark, self._one_of(among), op)
 
+    def _tidy_up(self) -> bool:
+        """Deal with what was refused; tell whether anything was."""
+        clients = self.clients()
+        problems = [local for local, shown in clients.items() if "problema" in shown]
+        names = [shown.get("nombre") for shown in clients.values()]
+        for local in problems:
+            is_new = self.db.execute("SELECT 1 FROM abierta WHERE local = ? AND op = 'crear'", (local,)).fetchone()
+            # The user looks whether a doubtful creation is in the list beside itself.
+            is_there = names.count(clients[local].get("nombre")) > 1 if is_new else self.chance.random() < 0.5
+            (self.discard if is_there else self.correct)(local)
+        return bool(problems)
+
     def _change(self, mark: str, local: int, op: str) -> None:
         """Open a client, perhaps for longer, and change it."""
         seen = self.clients()[local]
@@ -149,7 +157,7 @@ class Phone(Telefono):
             self._try_to_sync()
         self.doing = Act(mark, op, seen.get("nombre"), seen)
         ours = {"direccion": mark} if self.chance.random() < 0.6 else {"telefono": self.chance.choice(TELEFONOS)}
-        if local in self.clients():
+        with contextlib.suppress(KeyError):  # a restore may have undone it meanwhile
             self.change(local, op, ours if op == "actualizar" else None, seen)
 
     def _one_of(self, locals: list[int]) -> int:
@@ -172,7 +180,7 @@ class Phone(Telefono):
     def settle(self) -> None:
         """Be in reach of the service until all is sent that can be."""
         for _ in range(SETTLE_TRIES):
-            if self._try_to_sync():
+            if self._try_to_sync() and not self._tidy_up():
                 return
         raise AssertionError("the service is never reached")
 
