@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.server.conftest import unused_port
 from tests.server.wire import connected, sign_in
 from tests.simulation.checks import Erased, Truth
-from tests.simulation.network import Proxy
+from tests.simulation.network import LATEST, RENDEZVOUS, Proxy
 from tests.simulation.phones import Phone
 from tests.simulation.processes import Server, adopt_orphans, fork, has_ended, kill
 
@@ -116,12 +116,16 @@ class History:
         self.erased.append(Erased(client["id"], client["nombre"], not self.is_restored))
 
     def _let_a_week_pass(self) -> None:
-        """Let the service forget all keys, after the phones have grown unsure of theirs."""
+        """Let all keys be forgotten, and the phones grow unsure of theirs: none is in the middle of a call."""
         ages = [(f"phone-{number}.db", "UPDATE salida SET enviada = enviada - ?") for number in range(PHONES)]
-        for name, age in [*ages, ("clientes.db", "UPDATE idempotencia SET creado = creado - ?")]:
-            file = self.folder / name
-            if file.exists():
-                with contextlib.closing(sqlite3.connect(file, timeout=20)) as database, database:
+        with contextlib.ExitStack() as stack:
+            for number in range(PHONES):
+                turn = sqlite3.connect(self.folder / f"phone-{number}.db-turno", timeout=LONGEST)
+                stack.enter_context(contextlib.closing(turn)).execute("BEGIN EXCLUSIVE")
+            time.sleep(LATEST + RENDEZVOUS)  # for what the network still holds
+            for name, age in [*ages, ("clientes.db", "UPDATE idempotencia SET creado = creado - ?")]:
+                database = sqlite3.connect(self.folder / name, timeout=LONGEST)
+                with stack.enter_context(contextlib.closing(database)):
                     database.execute(age, (WEEK,))
 
     def _events(self) -> list[tuple[float, str]]:
@@ -129,7 +133,7 @@ class History:
         events = [(chance.uniform(0, SECONDS), "kill a phone") for _ in range(2)]
         events += [(chance.uniform(0.05, SECONDS), "kill the service") for _ in range(chance.randint(1, 3))]
         for rare in ("anonymise", "a week passes"):
-            events += [(chance.uniform(0.05, SECONDS), rare)] * chance.randint(0, 1)
+            events += [(chance.uniform(0.3, SECONDS), rare)] * chance.randint(0, 1)  # when all phones are there
         backup, restore = sorted(chance.uniform(0.05, SECONDS) for _ in range(2))
         return sorted([*events, (backup, "backup"), (restore, "restore")])
 
