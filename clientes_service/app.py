@@ -23,6 +23,7 @@ from clientes_service.datos_personales.views import blp as datos_personales
 from clientes_service.files.views import blp as files
 from clientes_service.historial.views import blp as historial
 from clientes_service.lote.views import blp as lote
+from clientes_service.metrics.views import blp as metrics
 
 EXPOSED_HEADERS = [
     "Content-Disposition", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"
@@ -101,7 +102,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     api = openapi.Api(app)
     app.config["OPENAPI"] = api.document
-    for blueprint in (health.blp, clientes, cambios, lote, historial, datos_personales, files):
+    for blueprint in (health.blp, metrics, clientes, cambios, lote, historial, datos_personales, files):
         api.register_blueprint(blueprint)
     if config.local_auth:
         for blueprint in (auth, users):

@@ -102,15 +102,20 @@ def refuse_foreign(engine: Sqlite, name: Path) -> None:
         raise BackupError(f"{name} is not a database of this service")
 
 
+def copies(folder: Path, stem: str) -> list[Path]:
+    """The copies of ours in a folder, by their names; the newest first."""
+    ours = re.compile(rf"{re.escape(stem)}-{STAMP}\.db")
+    found = [
+        ((match[1], int(match[2] or 1)), path)
+        for path in folder.iterdir()
+        if (match := ours.fullmatch(path.name)) and path.is_file() and not path.is_symlink()
+    ]
+    return [path for _, path in sorted(found, reverse=True)]
+
+
 def _remove_older(newest: Path, stem: str, keep: int) -> list[Path]:
     """Remove copies of ours until `keep` are left, the newest among them; other files are not ours to touch."""
-    ours = re.compile(rf"{re.escape(stem)}-{STAMP}\.db")
-    copies = [
-        ((match[1], int(match[2] or 1)), path)
-        for path in newest.parent.iterdir()
-        if (match := ours.fullmatch(path.name)) and path != newest and path.is_file() and not path.is_symlink()
-    ]
-    removed = [path for _, path in sorted(copies, reverse=True)[keep - 1 :]]
+    removed = [path for path in copies(newest.parent, stem) if path != newest][keep - 1 :]
     for path in removed:
         path.unlink()
     return removed

@@ -215,6 +215,7 @@ class Answer(Response):
         said = {name for name, _ in headers}
         headers += [header for header in UNLESS_SAID if header[0] not in said]
         headers += (("X-Request-Id", request_id(environ)), *ALWAYS)
+        environ["clientes.route"] = request.url_rule.rule if request.url_rule else ""  # for the metrics
         return body, status, headers
 
 

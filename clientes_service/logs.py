@@ -10,6 +10,7 @@ import orjson
 from gunicorn.glogging import Logger
 
 from clientes_service.clock import utc_now
+from clientes_service.metrics import count_request
 
 
 def as_line(members: dict[str, Any]) -> str:
@@ -73,18 +74,22 @@ class GunicornLogger(Logger):  # type: ignore[misc]
                 handler.setFormatter(JsonFormatter())
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
-        """Log one answered request."""
+        """Log and count one answered request."""
+        method = environ.get("REQUEST_METHOD")
+        status = int(str(resp.status).split()[0])  # for what gunicorn refuses itself it has no status_code
+        seconds = request_time.total_seconds()
+        count_request(environ.get("clientes.route", ""), method or "", status, seconds)
         line = {
             "time": utc_now(),
             "level": "INFO",
             "logger": "gunicorn.access",
             "message": "request",
             "requestId": environ.get("clientes.request_id"),
-            "method": environ.get("REQUEST_METHOD"),
+            "method": method,
             "path": environ.get("PATH_INFO", "").encode("latin-1").decode(errors="replace"),
-            "status": int(str(resp.status).split()[0]),  # for what gunicorn refuses itself it has no status_code
+            "status": status,
             "bytes": resp.sent,
-            "durationMs": round(request_time.total_seconds() * 1000, 1),
+            "durationMs": round(seconds * 1000, 1),
             "userId": environ.get("clientes.user_id"),
             "address": environ.get("REMOTE_ADDR"),
         }

@@ -2,12 +2,20 @@
 
 import contextlib
 import ctypes
+import os
+import shutil
 import sys
+import tempfile
 
-from peewee import OperationalError
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+OURS = "clientes-metrics-"
+if METRICS not in os.environ:  # prometheus_client looks once, when it is imported; workers share the folder
+    os.environ[METRICS] = tempfile.mkdtemp(prefix=OURS)
 
-from clientes_service import config as settings
-from clientes_service import db
+from peewee import OperationalError  # noqa: E402
+
+from clientes_service import config as settings  # noqa: E402
+from clientes_service import db  # noqa: E402
 
 try:
     service = settings.load()
@@ -44,3 +52,9 @@ def on_starting(server: object) -> None:
         db.open_engine(service.database_url).occupy()
     except OperationalError as error:
         sys.exit(f"clientes_service does not start: {error}")
+
+
+def on_exit(server: object) -> None:
+    """Remove what the workers counted, unless somebody else named the folder."""
+    if OURS in os.environ[METRICS]:
+        shutil.rmtree(os.environ[METRICS], ignore_errors=True)

@@ -16,7 +16,7 @@ from tests.conftest import SECRET, Caller, assert_problem
 # The role table, by what each call needs. A route that is in none of these fails the suite.
 PUBLIC = {
     "GET /", "GET /docs", "GET /docs/<name>", "GET /errores/<slug>", "GET /openapi.json",
-    "GET /healthz", "GET /readyz", "POST /auth",
+    "GET /healthz", "GET /readyz", "GET /metrics", "POST /auth",
 }  # fmt: skip
 ACCESS = {"GET /auth/validar-token"}
 REFRESH = {"POST /auth/refresh"}

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from clientes_service import db, errors
+from clientes_service import db, errors, metrics
 from clientes_service.auth import throttle
 from clientes_service.auth.models import Sesion, Usuario
 from clientes_service.auth.passwords import verify_password
@@ -66,6 +66,7 @@ def sign_in(dni: str, password: str, address: str | None) -> Ticket:
         throttle.take_back(attempt)
         raise
     if usuario is None or not verified:
+        metrics.WRONG_PASSWORD.inc()
         raise errors.CredencialesInvalidas
     with transaction():
         now = int(time.time())

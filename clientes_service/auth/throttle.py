@@ -3,7 +3,7 @@
 import ipaddress
 import time
 
-from clientes_service import errors
+from clientes_service import errors, metrics
 from clientes_service.auth.models import Intento
 from clientes_service.db import transaction
 
@@ -25,6 +25,7 @@ def begin_attempt(dni: str, address: str | None) -> list[int]:
         waits = [_seconds_to_wait(clave, most, now) for clave, most in limits.items()]
         if max(waits) == 0:
             return [Intento.create(clave=clave, fecha=now).id for clave in limits]
+    metrics.THROTTLED.inc()
     raise errors.DemasiadosIntentos(max(waits))
 
 

@@ -5,7 +5,7 @@ A place in the feed is the epoch of the database, and the number of the last cha
 
 from collections.abc import Sequence
 
-from clientes_service import db, errors
+from clientes_service import db, errors, metrics
 from clientes_service.clientes.models import current_epoch, last_settled
 from clientes_service.clientes.rows import COLUMNS, NAMES, Row
 
@@ -26,6 +26,8 @@ def list_cambios(place: Place | None, size: int) -> tuple[Sequence[Row], Place, 
     since, seen = place or (epoca, BEGINNING)
     if since != epoca or seen > settled:
         raise errors.Resincronizar
+    if place:
+        metrics.FEED_LAG.observe(settled - seen)
     found: list[Row] = db.execute(CHANGED, (seen, settled, size + 1)).fetchall()
     content = found[:size]
     return content, (epoca, content[-1][VERSION] if content else seen), len(found) > size

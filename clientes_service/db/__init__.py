@@ -4,8 +4,9 @@ No other room opens a transaction, and none but sqlite.py and postgres.py knows 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence, Sized
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from peewee import DatabaseProxy, Model, PeeweeException
 from peewee import __exception_wrapper__ as driver_errors  # type: ignore[attr-defined]
 from playhouse.migrations import Runner
 
+from clientes_service import metrics
 from clientes_service.db.file_lock import is_in_use as is_in_use
 from clientes_service.db.postgres import Postgres
 from clientes_service.db.sqlite import Draft as Draft
@@ -78,7 +80,8 @@ def file_engine(url: str) -> Sqlite:
     return chosen
 
 
-def transaction() -> AbstractContextManager[Any]:
+@contextmanager
+def transaction() -> Iterator[None]:
     """Hold the write lock from before the first read until commit; raising rolls back.
 
     Writers of all processes pass one at a time, on either engine: what a use case read still holds when it writes, and
@@ -86,8 +89,14 @@ def transaction() -> AbstractContextManager[Any]:
     another's, as with `idempotency.once`, that is a savepoint. Whoever waits longer than the engine's limit gets an
     error for which `is_unavailable` is true.
     """
-    chosen = engine()
-    return chosen.savepoint() if chosen.in_transaction() else chosen.writing()
+    chosen, began = engine(), perf_counter()
+    if chosen.in_transaction():
+        with chosen.savepoint():
+            yield
+        return
+    with chosen.writing():
+        metrics.DATABASE_WAIT.observe(perf_counter() - began)
+        yield
 
 
 def bulk_transaction(draw: Callable[[], tuple[int, ...]]) -> AbstractContextManager[Bulk]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response
 
-from clientes_service import errors
+from clientes_service import errors, metrics
 from clientes_service.auth.guards import current_autor, requires
 from clientes_service.auth.roles import Permiso
 from clientes_service.clientes.advertencias import Rules
@@ -48,7 +48,12 @@ def import_clientes(query: dict[str, Any], files: dict[str, Any]) -> Informe:
         with closing(files["archivo"]) as upload:
             upload.save(path)
         rules, autor = Rules.from_config(current_config()), current_autor(Origen.IMPORTACION)
-        return import_file(path, rules=rules, autor=autor, limits=LIMITS, **query)
+        informe = import_file(path, rules=rules, autor=autor, limits=LIMITS, **query)
+    metrics.IMPORTS.labels("dry_run" if query["simular"] else "done").inc()
+    if not query["simular"]:
+        for result, count in (("created", informe.creados), ("updated", informe.actualizados)):
+            metrics.IMPORTED_ROWS.labels(result).inc(count)
+    return informe
 
 
 @blp.get("/exportar")
@@ -71,5 +76,6 @@ def export_file(query: dict[str, Any]) -> Response:
 @blp.errorhandler(errors.ImportacionRechazada)
 def importacion_rechazada(error: errors.ImportacionRechazada) -> Response:
     """Show the caller the report, too."""
+    metrics.IMPORTS.labels("rejected").inc()
     error.extra.update(INFORME.dump(error.informe or Informe()))
     return problem_response(error)
