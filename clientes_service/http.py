@@ -1,10 +1,8 @@
 """What HTTP needs everywhere: ids in paths, ETags, headers, and one shape for every error."""
 
-import contextlib
 import logging
 import os
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, wraps
 from typing import Any
@@ -13,7 +11,6 @@ from wsgiref.types import WSGIEnvironment
 import flask_smorest
 import marshmallow as ma
 from flask import Flask, Request, Response, current_app, jsonify, request
-from gunicorn.http.errors import ParseException
 from peewee import PeeweeException
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
@@ -26,9 +23,6 @@ from clientes_service.errors import ServiceError
 from clientes_service.parser import INT64, MAX_JSON_BYTES, Parser, query_problems
 
 ENCODINGS = ["zstd", "br", "gzip"]  # of compressed answers, the best first
-DISCARDED_BYTES, DISCARDED_SECONDS = 100_000_000, 10  # of the body of a refused request
-DISCARDED_BLOCK = 65_536
-SILENT_SECONDS = 1
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # What browsers must not do with an answer. A view may say otherwise about the first two.
@@ -249,23 +243,19 @@ def problem_response(error: Exception) -> Response:
     response.status_code = known.status
     response.mimetype = "application/problem+json"
     response.headers.update(known.headers)
-    response.call_on_close(partial(_discard_body, request.environ))
+    response.call_on_close(partial(_leave_open, request.environ))
     return response
 
 
-def _discard_body(environ: WSGIEnvironment) -> None:
-    """Take in, after the answer, what the caller of a refused request is still sending: many listen only then.
+def _leave_open(environ: WSGIEnvironment) -> None:
+    """Let the caller of a refused request, who may still be sending it, have his answer: many listen only then.
 
     Closing the connection at once would reset it, and the answer be lost (RFC 9112 §9.6): an upload that is too large,
-    or whose session has ended, would fail without a word. Who sends no more, or without end, is left.
+    or whose session has ended, would fail without a word. The worker takes in what still comes.
     """
-    body, left, deadline = environ["wsgi.input"], DISCARDED_BYTES, time.monotonic() + DISCARDED_SECONDS
     connection = environ.get("gunicorn.socket")
-    with contextlib.suppress(OSError, ParseException):
-        if connection:
-            connection.settimeout(SILENT_SECONDS)  # gunicorn sets its own before it uses it again
-        while left > 0 and time.monotonic() < deadline and (block := body.read(DISCARDED_BLOCK)):
-            left -= len(block)
+    if connection and not getattr(connection, "is_whole", True):
+        connection.is_refused = True
 
 
 def init_app(app: Flask) -> None:

@@ -1,0 +1,145 @@
+"""gunicorn's threaded worker, whose threads never wait for a caller.
+
+Its threads read from the connection and write to it, so that whoever sends half a request, or takes his answer in a
+byte a second, holds one; and its main loop waits up to two seconds for each caller to hang up. Here the main loop does
+all that without ever waiting: a request goes to a thread once it is there, an answer is kept until the caller has it,
+and a connection that is to be closed is left to his good manners for a while.
+"""
+
+import contextlib
+import selectors
+import socket
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from clientes_service.connection import Connection
+
+LINGER_SECONDS = 2.0  # for the caller to hang up, once he has his answer (RFC 9112 §9.6)
+REFUSED_SECONDS = 10.0  # the same while he still sends what was refused
+CHECK_SECONDS = 0.5  # between two looks for who is late
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A worker whose main loop waits for callers, and whose threads do not."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waiting: dict[TConn, Callable[[TConn], None]] = {}  # what to do when the caller is ready, the oldest first
+        self.next_check = 0.0
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        """Refuse TLS, which would read and write for itself."""
+        super().check_config(cfg, log)
+        if cfg.is_ssl:
+            sys.exit(
+                "clientes_service does not start: TLS belongs to a proxy in front; leave out gunicorn's certificate"
+            )
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Expect a request, and hand it to a thread when it is there."""
+        what_is_left = b""
+        if not isinstance(conn.sock, Connection):
+            conn.sock, conn.data_ready = Connection(conn.sock), True
+        elif conn.parser:
+            what_is_left = conn.parser.unreader.take_buffered()
+        conn.sock.begin(what_is_left)
+        self._gather(conn)
+
+    def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
+        """Let the caller have his answer, and then the connection be kept or closed."""
+        if conn.sock.unsent:
+            conn.sock.restart_clock()
+            self._wait(conn, selectors.EVENT_WRITE, partial(self._flush, fs=fs))
+        elif fs.cancelled() or fs.exception() or not fs.result():
+            self._hang_up(conn)
+        elif conn.sock.inbox:  # the next request, which no longer makes the socket readable
+            self.enqueue_req(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Close what is late; and, where there is no room for new callers, who has not asked for the longest time."""
+        super().murder_pending()
+        now = time.monotonic()
+        if now < self.next_check:
+            return
+        self.next_check = now + CHECK_SECONDS
+        for conn in [conn for conn in self.waiting if self._is_late(conn, now)]:
+            self._drop(conn)
+        if self.nr_conns >= self.worker_connections:
+            asking = [conn for conn, act in self.waiting.items() if act == self._gather]
+            for conn in asking[: max(len(asking) // 10, 1)]:
+                self._drop(conn)
+
+    def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
+        """Whether the connection can be used again: not where more of what was refused is coming."""
+        return not conn.sock.is_refused and bool(super()._keepalive_after(conn, keepalive))
+
+    def _is_late(self, conn: TConn, now: float) -> bool:
+        sock: Connection = conn.sock
+        if sock.until:
+            return now > sock.until
+        is_asking = self.waiting[conn] == self._gather
+        return sock.is_late(now) or (is_asking and not self.alive and now > sock.since + LINGER_SECONDS)
+
+    def _wait(self, conn: TConn, event: int, act: Callable[[TConn], None]) -> None:
+        self.waiting[conn] = act
+        self.poller.register(conn.sock, event, lambda _: act(conn))
+
+    def _go_on(self, conn: TConn) -> None:
+        if self.waiting.pop(conn, None):
+            self.poller.unregister(conn.sock)
+
+    def _drop(self, conn: TConn) -> None:
+        self._go_on(conn)
+        self.nr_conns -= 1
+        conn.sock.close()
+
+    def _gather(self, conn: TConn) -> None:
+        sock: Connection = conn.sock
+        try:
+            is_there = sock.gather()
+        except OSError:
+            self._drop(conn)
+            return
+        if sock.is_over and not sock.inbox:
+            self._drop(conn)
+        elif is_there:
+            self._go_on(conn)
+            super().enqueue_req(conn)
+        elif conn not in self.waiting:
+            self._wait(conn, selectors.EVENT_READ, self._gather)
+
+    def _flush(self, conn: TConn, fs: "Future[Any]") -> None:
+        try:
+            is_sent = conn.sock.flush()
+        except OSError:
+            self._drop(conn)
+            return
+        if is_sent:
+            self._go_on(conn)
+            self.finish_request(conn, fs)
+
+    def _hang_up(self, conn: TConn) -> None:
+        """Say that no more will come, and wait for the caller to hang up: at once, the answer might be lost."""
+        sock: Connection = conn.sock
+        with contextlib.suppress(OSError):  # he has done so
+            sock.shutdown(socket.SHUT_WR)
+        sock.restart_clock()
+        sock.until = sock.since + (REFUSED_SECONDS if sock.is_refused else LINGER_SECONDS)
+        self._wait(conn, selectors.EVENT_READ, self._drain)
+
+    def _drain(self, conn: TConn) -> None:
+        try:
+            is_over = conn.sock.drain()
+        except OSError:
+            is_over = True
+        if is_over:
+            self._drop(conn)

@@ -1,0 +1,231 @@
+"""Callers who send or take a byte a second, by the hundred: others do not notice. No proxy is in front."""
+
+import gzip
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.conftest import EMPRESA
+from tests.server.conftest import SLACK, Server, memory
+from tests.server.wire import Wire, connected
+
+COUNT, SECONDS = 200, 6.0
+HEAD = b"POST /auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+# What has been sent when the slowness begins, and what comes then, byte by byte.
+HEADS = (b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: " + b"x" * 1000)
+BODIES = (HEAD + b"Content-Length: 50000\r\n\r\n", b'{"dni": "' + b"1" * 1000)
+CHUNKS = (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"400\r\n" + b"1" * 1000)
+EXPECTED = (HEAD + b"Expect: 100-continue\r\nContent-Length: 50000\r\n\r\n", b"{" + b" " * 1000)
+LARGE = (HEAD + b"Content-Length: 9000000\r\n\r\n" + b" " * 1_200_000, b" " * 1000)
+READS = (b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n", b"")
+CLOSES = (b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"")
+
+
+@pytest.fixture(scope="module")
+def server(start_server: Callable[..., Server]) -> Server:
+    return start_server(workers=2)
+
+
+@contextmanager
+def slow_callers(server: Server, begun: bytes, then: bytes, count: int = COUNT) -> Iterator[list[socket.socket]]:
+    """Connections that go on by a byte each second, and take what comes by a byte."""
+    host, _, port = server.url.rpartition("//")[2].partition(":")
+    sockets = []
+    for _ in range(count):
+        one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        one.connect((host, int(port)))
+        one.settimeout(5)
+        sockets.append(one)
+    done = threading.Event()
+
+    def go_on() -> None:
+        at = 0
+        for one in sockets:
+            try:
+                one.sendall(begun)
+            except OSError:
+                continue
+        while not done.wait(1):
+            for one in sockets:
+                try:
+                    if at < len(then):
+                        one.send(then[at : at + 1])
+                    one.setblocking(False)
+                    one.recv(1)
+                except OSError:
+                    continue
+            at += 1
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield sockets
+    finally:
+        done.set()
+        thread.join()
+        for one in sockets:
+            one.close()
+
+
+def times(server: Server, seconds: float) -> list[float]:
+    """How long /healthz takes, asked on new connections all the while."""
+    took = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        began = time.monotonic()
+        with connected(server.url) as wire:
+            assert wire.call("GET", "/healthz").status == 200
+        took.append(time.monotonic() - began)
+        time.sleep(0.01)
+    return sorted(took)
+
+
+@pytest.mark.parametrize("kind", [HEADS, BODIES, CHUNKS, EXPECTED, LARGE, READS, CLOSES])
+def test_slow_callers_hold_nobody_up(server: Server, kind: tuple[bytes, bytes]) -> None:
+    with slow_callers(server, *kind, count=COUNT if kind is not LARGE else 30):
+        took = times(server, SECONDS)
+    print(f"{len(took)} answers, the slowest {took[-1]:.3f} s")
+    assert took[int(len(took) * 0.99)] < 1.0 * SLACK
+
+
+def test_with_the_usual_worker_they_do(start_server: Callable[..., Server]) -> None:
+    """The control: a few are enough."""
+    usual = start_server(workers=2, GUNICORN_CMD_ARGS="--worker-class gthread")
+    with slow_callers(usual, HEADS[1][:20], HEADS[1][20:]), connected(usual.url) as wire:
+        time.sleep(1)
+        wire.socket.settimeout(3)
+        with pytest.raises(TimeoutError):
+            wire.call("GET", "/healthz")
+
+
+def test_who_is_late_is_left(server: Server) -> None:
+    """After REQUEST_SECONDS, which are 30."""
+    with slow_callers(server, *HEADS, count=3) as sockets:
+        deadline = time.monotonic() + 45
+        left = [*sockets]
+        while left and time.monotonic() < deadline:
+            for one in [*left]:
+                one.setblocking(False)
+                try:
+                    if one.recv(1) == b"":
+                        left.remove(one)
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    left.remove(one)
+            time.sleep(0.2)
+        assert not left
+
+
+def test_a_large_answer_arrives_whole_however_it_is_taken(server: Server, token: str) -> None:
+    with connected(server.url) as wire:
+        expected = wire.call("GET", "/docs/swagger-ui-bundle.js").body
+    assert len(expected) > 500_000
+    host, _, port = server.url.rpartition("//")[2].partition(":")
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        one.connect((host, int(port)))
+        one.sendall(READS[0] + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")  # behind it, at once
+        time.sleep(1)
+        with one.makefile("rb") as reader:
+            taken = b""
+            while block := reader.read(7000):
+                taken += block
+                time.sleep(0.0005)
+    head, _, rest = taken.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200")
+    assert rest.startswith(expected)
+    assert rest[len(expected) :].startswith(b"HTTP/1.1 200")
+    assert b"vivo" in rest
+
+
+def test_requests_in_pieces_and_behind_each_other_are_answered(server: Server, token: str) -> None:
+    """Cut at every place; and several sent at once."""
+    body = json.dumps({**EMPRESA, "codigoCliente": "CORTADO"}).encode()
+    auth = f"Authorization: Bearer {token}\r\n".encode()
+    head = b"POST /api/clientes HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + auth
+    whole = [
+        head + f"Content-Length: {len(body)}\r\n\r\n".encode() + body,
+        head + b"Transfer-Encoding: chunked\r\n\r\n" + b"".join(
+            b"%x\r\n%s\r\n" % (len(body[at : at + 7]), body[at : at + 7]) for at in range(0, len(body), 7)
+        ) + b"0\r\n\r\n",
+        head + b"Expect: 100-continue\r\n" + f"Content-Length: {len(body)}\r\n\r\n".encode() + body,
+    ]  # fmt: skip
+    with connected(server.url) as wire:
+        assert wire.send(whole[0]).status == 201
+        for request in whole[:2]:
+            for cut in range(1, len(request), 13):
+                wire.socket.sendall(request[:cut])
+                time.sleep(0.001)
+                assert wire.send(request[cut:]).json["code"] == "CODIGO_DUPLICADO"
+        wire.socket.sendall(whole[0] * 5 + whole[1] * 5)
+        for _ in range(10):
+            assert wire.send(b"").json["code"] == "CODIGO_DUPLICADO"
+        wire.socket.sendall(whole[2])
+        answers = [wire.send(b"") for _ in range(2)]
+        while answers[-1].status == 100:
+            answers.append(wire.send(b""))
+        assert [answer.status for answer in answers[:-1]] == [100] * (len(answers) - 1)
+        assert answers[-1].json["code"] == "CODIGO_DUPLICADO"
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"-5\r\n",
+        b"zz\r\n",
+        b"1_0\r\n",
+        b"+1\r\n",
+        b"\r\n",
+        b"ffffffffffffffff\r\n",
+        b"5;" + b"x" * 70_000,
+        b"2\r\nabc\r\n",
+    ],
+)
+def test_what_is_no_chunk_is_refused_at_once(server: Server, chunks: bytes) -> None:
+    with connected(server.url) as wire:
+        wire.socket.settimeout(5)
+        wire.socket.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)
+        if chunks.startswith(b"fff"):
+            wire.socket.shutdown(socket.SHUT_WR)  # a size that nobody will send
+        assert wire.reader.readline().split()[1] in (b"400", b"413", b"401", b"422")
+
+
+def test_many_answers_that_nobody_takes_do_not_fill_the_memory(server: Server) -> None:
+    before = [memory(pid, "VmRSS") for pid in server.workers()]
+    with slow_callers(server, READS[0] * 3, b"", count=100):
+        time.sleep(3)
+        after = [memory(pid, "VmRSS") for pid in server.workers()]
+    print(before, after)
+    assert max(now - then for then, now in zip(before, after, strict=True)) < 150_000_000
+
+
+def test_compressed_exports_leave_as_before(server: Server, token: str) -> None:
+    with connected(server.url, token) as wire:
+        wire.socket.sendall(
+            f"GET /api/clientes/exportar?formato=ndjson HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+            "Accept-Encoding: gzip\r\nConnection: close\r\n\r\n".encode()
+        )
+        answer = wire.reader.read()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"gzip" in head
+    plain = b""
+    while body:
+        size, _, rest = body.partition(b"\r\n")
+        plain, body = plain + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
+        if int(size, 16) == 0:
+            break
+    assert gzip.decompress(plain).count(b"\n") >= 1
+
+
+def test_a_wire_is_kept(server: Server) -> None:
+    with connected(server.url) as wire:
+        for _ in range(50):
+            assert wire.call("GET", "/healthz").status == 200
+        assert isinstance(wire, Wire)
