@@ -9,7 +9,7 @@ import time
 from typing import IO, Any
 
 BLOCK = 65_536
-REQUEST_BYTES = 1_100_000  # that are gathered: any JSON with its head. Of a larger upload a thread reads the rest
+REQUEST_BYTES = 1_100_000  # that are gathered: any JSON with its head. A larger upload is read by a thread
 HEAD_BYTES = 65_536  # beyond which gunicorn refuses
 ANSWER_BYTES = 64_000_000  # that are kept for a caller, in a file where they are many; then its thread waits
 MEMORY_BYTES = 1_000_000  # of an answer that stays in memory
@@ -92,8 +92,10 @@ class Connection:
                 self.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         if CHUNKED.search(self.inbox, 0, self._head_end):
             return self._has_last_chunk()
-        length = LENGTH.search(self.inbox, 0, self._head_end)
-        return not length or len(self.inbox) >= self._head_end + int(length[1])
+        found_length = LENGTH.search(self.inbox, 0, self._head_end)
+        end = self._head_end + (int(found_length[1]) if found_length else 0)
+        self.is_whole = end < REQUEST_BYTES  # a larger one may be refused before it is sent
+        return not self.is_whole or len(self.inbox) >= end
 
     def _has_last_chunk(self) -> bool:
         """Go on from chunk to chunk (RFC 9112 §7.1). What is no chunk is for gunicorn to refuse."""
