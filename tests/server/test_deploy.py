@@ -118,7 +118,8 @@ def nginx(folder: Path, port: int, server: Server) -> list[str]:
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (folder / "nginx.conf").write_text(
-        f"daemon off; user root; pid {folder}/pid; error_log stderr; events {{}} http {{ access_log off; {temporary} {text} }}"
+        f"daemon off; user root; pid {folder}/pid; error_log stderr; events {{}}\n"
+        f"http {{ access_log off; {temporary} {text} }}"
     )
     command = [program("nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
     run(*command, "-t")
