@@ -49,7 +49,7 @@ class Connection:
 
     # --- For the main loop
 
-    def begin(self, what_is_left: bytes = b"") -> None:
+    def expect(self, what_is_left: bytes = b"") -> None:
         """Expect another request, of which a part may have been read with the one before."""
         self.inbox[:0] = what_is_left
         self._head_end = self._chunk = 0

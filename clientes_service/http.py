@@ -10,7 +10,7 @@ from wsgiref.types import WSGIEnvironment
 
 import flask_smorest
 import marshmallow as ma
-from flask import Flask, Request, Response, current_app, jsonify, request
+from flask import Flask, Request, Response, current_app, has_request_context, jsonify, request
 from peewee import PeeweeException
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
@@ -209,7 +209,8 @@ class Answer(Response):
         said = {name for name, _ in headers}
         headers += [header for header in UNLESS_SAID if header[0] not in said]
         headers += (("X-Request-Id", request_id(environ)), *ALWAYS)
-        environ["clientes.route"] = request.url_rule.rule if request.url_rule else ""  # for the metrics
+        if has_request_context() and request.url_rule:
+            environ["clientes.route"] = request.url_rule.rule  # for the metrics
         return body, status, headers
 
 

@@ -49,7 +49,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             conn.sock, conn.data_ready = Connection(conn.sock), True
         elif conn.parser:
             what_is_left = conn.parser.unreader.take_buffered()
-        conn.sock.begin(what_is_left)
+        conn.sock.expect(what_is_left)
         self._gather(conn)
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
