@@ -16,11 +16,9 @@ MEMORY_BYTES = 1_000_000  # of an answer that stays in memory
 REQUEST_SECONDS = 30.0  # for a request to arrive
 SLOWEST = 1_000  # bytes in a second, of what takes longer than REQUEST_SECONDS
 SILENT_SECONDS = 10.0  # that a thread waits for more of an upload, or for room
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n", re.IGNORECASE)
-CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
 CHUNK = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?", re.DOTALL)
 CHUNK_ENDS = (bytearray(b"\r\n"), bytearray(b"\r"), bytearray())  # as far as it has arrived
-EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.IGNORECASE)
 REFUSED_BYTES = 100_000_000  # of a request that was refused, which are taken in and forgotten
 
 
@@ -37,7 +35,8 @@ class Connection:
         self.moved = 0  # bytes since then
         self.is_over = self.is_whole = self.is_refused = False
         self.until = 0.0  # when it is closed, whatever comes
-        self._head_end = self._chunk = 0
+        self._head_end = self._chunk = self._end = 0
+        self._is_chunked = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)
@@ -88,14 +87,16 @@ class Connection:
             if found < 0:
                 return len(self.inbox) > HEAD_BYTES
             self._head_end = self._chunk = found + 4
-            if EXPECT.search(self.inbox, 0, found + 2):
+            head = self.inbox[: found + 2].lower()
+            if b"\r\nexpect:" in head:
                 self.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if CHUNKED.search(self.inbox, 0, self._head_end):
+            self._is_chunked = b"\r\ntransfer-encoding:" in head
+            length = LENGTH.search(head) if b"\r\ncontent-length:" in head else None
+            self._end = self._head_end + (int(length[1]) if length else 0)
+        if self._is_chunked:
             return self._has_last_chunk()
-        found_length = LENGTH.search(self.inbox, 0, self._head_end)
-        end = self._head_end + (int(found_length[1]) if found_length else 0)
-        self.is_whole = end < REQUEST_BYTES  # a larger one may be refused before it is sent
-        return not self.is_whole or len(self.inbox) >= end
+        self.is_whole = self._end < REQUEST_BYTES  # a larger one may be refused before it is sent
+        return not self.is_whole or len(self.inbox) >= self._end
 
     def _has_last_chunk(self) -> bool:
         """Go on from chunk to chunk (RFC 9112 §7.1). What is no chunk is for gunicorn to refuse."""
