@@ -16,6 +16,8 @@ import pytest
 from tests.server.conftest import BIN, ROOT, Server, unused_port
 
 DEPLOY = ROOT / "deploy"
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 SPOOFED = "203.0.113.66"
 HOST = "clientes.example.pe"
 

@@ -247,7 +247,7 @@ def test_taken_codes_of_a_series_are_taken_further_in_one_batch(server: Server, 
     ana.send = lambda writes: (batches.append(len(writes)), send(writes))[1]  # type: ignore[method-assign]
     ana.sync()
     assert batches == [30, 30]
-    codes = rows(server, "SELECT codigo_cliente FROM cliente WHERE nombre LIKE 'Cliente SERIE-%' ORDER BY id")
+    codes = rows(server, "SELECT codigo_cliente FROM cliente WHERE nombre LIKE 'Cliente SERIE-%%' ORDER BY id")
     assert codes == [(f"SERIE{number:04}",) for number in range(2, 32)]
 
 
@@ -281,7 +281,7 @@ def test_what_no_service_takes_is_told_and_stops_no_other(
     bad = ana.create(nuevo("GRANDE", direccion=direccion))
     ana.sync()
     assert ana.clients()[bad]["problema"]
-    assert rows(server, f"SELECT count(*) FROM cliente WHERE codigo_cliente LIKE '{codigo}%'") == [(3,)]
+    assert rows(server, f"SELECT count(*) FROM cliente WHERE codigo_cliente LIKE '{codigo}%%'") == [(3,)]
 
 
 def test_two_processes_on_one_file_do_not_disturb_each_other(
@@ -307,7 +307,7 @@ def test_two_processes_on_one_file_do_not_disturb_each_other(
     last = phone()
     last.sync()
     assert last.conflicts == []
-    assert rows(server, "SELECT count(*) FROM cliente WHERE codigo_cliente LIKE 'DOS%' AND telefono IS NOT NULL") == [
+    assert rows(server, "SELECT count(*) FROM cliente WHERE codigo_cliente LIKE 'DOS%%' AND telefono IS NOT NULL") == [
         (12,)
     ]
     assert last.db.execute("SELECT count(*) FROM salida WHERE hecha IS NULL").fetchone()[0] == 0

@@ -3,6 +3,7 @@
 A simulation that finds nothing wrong with these would prove nothing.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from clientes_service.clientes.rows import COLUMNS, NAMES, Row
 from clientes_service.historial.service import Autor
 from clientes_service.lote import service as lote
 
+PAUSE = 0.03  # seconds between what belongs together, so that something is likely to come between
 FECHA = NAMES.index("fecha_modificacion")
 # The digits of a time, as a number.
 PLACES = ((1, 4), (6, 2), (9, 2), (12, 2), (15, 2), (18, 2), (21, 3))
@@ -37,6 +39,7 @@ def key_outside_the_transaction() -> None:
             return correct(key, days, stop)
         except Known:
             answer = write()
+            time.sleep(PAUSE)
         return correct(key, days, lambda: answer)
 
     correct = idempotency.once
@@ -79,6 +82,7 @@ def if_match_outside_the_transaction() -> None:
             cliente = clientes.get_cliente(operacion["id"])
             if any(getattr(cliente, name) != value for name, value in operacion["datos"].items()):
                 clientes._require(operacion["version"].__eq__, cliente)
+                time.sleep(PAUSE)
         return correct(operacion, rules, autor, days)
 
     correct, lote.perform = lote.perform, perform
