@@ -139,11 +139,7 @@ class Connection:
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return what is there, or wait a moment for more of a large upload; nothing where none comes."""
         if not self.inbox:
-            if (
-                self.is_over
-                or not select.select([self.raw], [], [], SILENT_SECONDS)[0]
-                or self.is_late(time.monotonic())
-            ):
+            if self.is_over or not self._is_ready(select.POLLIN):
                 return b""
             block = self.raw.recv(size)
             self.moved += len(block)
@@ -151,6 +147,12 @@ class Connection:
         block = bytes(self.inbox[:size])
         del self.inbox[:size]
         return block
+
+    def _is_ready(self, event: int) -> bool:
+        """Wait until the caller sends or takes something; false where he is silent, or late."""
+        poll = select.poll()
+        poll.register(self.raw, event)
+        return bool(poll.poll(SILENT_SECONDS * 1000)) and not self.is_late(time.monotonic())
 
     def send(self, data: bytes) -> int:
         """Send all of it."""
@@ -160,13 +162,14 @@ class Connection:
     def sendall(self, data: bytes) -> None:
         """Send what the caller takes, and keep the rest for the main loop."""
         sent = 0
-        if not self.unsent:
+        if self.flush():
             with contextlib.suppress(BlockingIOError):
                 sent = self.raw.send(data)
+                self.moved += sent
         if sent == len(data):
             return
         while self.unsent > ANSWER_BYTES:
-            if not select.select([], [self.raw], [], SILENT_SECONDS)[1] or self.is_late(time.monotonic()):
+            if not self._is_ready(select.POLLOUT):
                 raise ConnectionResetError("the caller does not take his answer")
             self.flush()
         if self.outbox is None:
