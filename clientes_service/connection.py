@@ -17,7 +17,7 @@ REQUEST_SECONDS = 30.0  # for a request to arrive
 SLOWEST = 1_000  # bytes in a second, of what takes longer than REQUEST_SECONDS
 SILENT_SECONDS = 10.0  # that a thread waits for more of an upload, or for room
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
-CHUNK = re.compile(rb"([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?", re.DOTALL)
+CHUNK = re.compile(rb"([0-9a-fA-F]+)[ \t]*(?:;.*)?", re.DOTALL)
 CHUNK_ENDS = (bytearray(b"\r\n"), bytearray(b"\r"), bytearray())  # as far as it has arrived
 REFUSED_BYTES = 100_000_000  # of a request that was refused, which are taken in and forgotten
 
@@ -51,6 +51,7 @@ class Connection:
     def expect(self, what_is_left: bytes = b"") -> None:
         """Expect another request, of which a part may have been read with the one before."""
         self.inbox[:0] = what_is_left
+        self.is_over = False
         self._head_end = self._chunk = 0
         self.restart_clock()
 
@@ -85,13 +86,14 @@ class Connection:
         if not self._head_end:
             found = self.inbox.find(b"\r\n\r\n")
             if found < 0:
-                return len(self.inbox) > HEAD_BYTES
+                self.is_over = len(self.inbox) > HEAD_BYTES
+                return self.is_over
             self._head_end = self._chunk = found + 4
             head = self.inbox[: found + 2].lower()
             if b"\r\nexpect:" in head:
                 self.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._is_chunked = b"\r\ntransfer-encoding:" in head
             length = LENGTH.search(head) if b"\r\ncontent-length:" in head else None
+            self._is_chunked = length is None and b"\r\ntransfer-encoding:" in head
             self._end = self._head_end + (int(length[1]) if length else 0)
         if self._is_chunked:
             return self._has_last_chunk()
@@ -99,17 +101,21 @@ class Connection:
         return not self.is_whole or len(self.inbox) >= self._end
 
     def _has_last_chunk(self) -> bool:
-        """Go on from chunk to chunk (RFC 9112 §7.1). What is no chunk is for gunicorn to refuse."""
+        """Go on from chunk to chunk (RFC 9112 §7.1). What is no chunk is for gunicorn to refuse, with no more of it."""
         while (line_end := self.inbox.find(b"\r\n", self._chunk)) >= 0:
             line = CHUNK.fullmatch(self.inbox, self._chunk, line_end)
             if line is None:
-                return True
+                break
             if int(line[1], 16) == 0:
                 return self.inbox.find(b"\r\n\r\n", line_end) >= 0
             self._chunk = line_end + 2 + int(line[1], 16) + 2
             if self.inbox[self._chunk - 2 : self._chunk] not in CHUNK_ENDS:
-                return True
-        return len(self.inbox) - self._chunk > HEAD_BYTES
+                break
+        else:
+            if len(self.inbox) - self._chunk <= HEAD_BYTES:
+                return False
+        self.is_over = True
+        return True
 
     def flush(self) -> bool:
         """Send what the caller takes; whether all is sent."""

@@ -90,8 +90,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return sock.is_late(now) or (is_asking and not self.alive and now > sock.since + LINGER_SECONDS)
 
     def _wait(self, conn: TConn, event: int, act: Callable[[TConn], None]) -> None:
+        try:
+            self.poller.register(conn.sock, event, lambda _: act(conn))
+        except ValueError:  # its thread has closed it, as after a failure in the middle of an answer
+            self._drop(conn)
+            return
         self.waiting[conn] = act
-        self.poller.register(conn.sock, event, lambda _: act(conn))
 
     def _go_on(self, conn: TConn) -> None:
         if self.waiting.pop(conn, None):

@@ -3,15 +3,17 @@
 import gzip
 import json
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import EMPRESA
-from tests.server.conftest import SLACK, Server, memory
+from tests.server.conftest import BIN, SLACK, Server, memory, unused_port
 from tests.server.wire import Wire, connected
 
 COUNT, SECONDS = 200, 4.0
@@ -175,6 +177,44 @@ def test_requests_in_pieces_and_behind_each_other_are_answered(server: Server, t
             answers.append(wire.send(b""))
         assert [answer.status for answer in answers[:-1]] == [100] * (len(answers) - 1)
         assert answers[-1].json["code"] == "CODIGO_DUPLICADO"
+
+
+FAILING = """
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    yield b"vivo"
+    if environ["PATH_INFO"] == "/falla":
+        raise RuntimeError("in the middle")
+"""
+
+
+def test_an_answer_that_fails_in_its_middle_ends_no_worker(tmp_path: Path) -> None:
+    """gunicorn closes such a connection in its thread."""
+    (tmp_path / "failing.py").write_text(FAILING)
+    port = unused_port()
+    command = [
+        str(BIN / "gunicorn"),
+        "-k",
+        "clientes_service.worker.Worker",
+        "--threads",
+        "2",
+        "-b",
+        f"127.0.0.1:{port}",
+    ]
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        process = subprocess.Popen([*command, "failing:app"], cwd=tmp_path, stderr=stream)
+    try:
+        while "Booting worker" not in log.read_text():
+            time.sleep(0.05)
+        for path in ("/falla", "/", "/falla", "/"):
+            with connected(f"http://127.0.0.1:{port}") as wire:
+                wire.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+                assert b"vivo" in wire.reader.read()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    assert log.read_text().count("Booting worker") == 1
 
 
 @pytest.mark.parametrize(
