@@ -189,7 +189,7 @@ def test_own_changes_behind_each_other_meet_no_conflict(phone: Callable[..., Pho
     ana.change(local, "actualizar", {"telefono": "952 111 111"})
     ana.sync()
     assert (ana.conflicts, ana.shown("PROPIO1")["telefono"]) == ([], "952 111 111")
-    assert ana.db.execute("SELECT count(*) FROM salida WHERE hecha IS NULL").fetchone()[0] == 0
+    assert ana.db.execute("SELECT count(*) FROM abierta").fetchone()[0] == 0
 
 
 def test_a_form_that_was_opened_before_another_change_is_asked_about(phone: Callable[..., Phone]) -> None:
@@ -310,7 +310,7 @@ def test_two_processes_on_one_file_do_not_disturb_each_other(
     assert rows(server, "SELECT count(*) FROM cliente WHERE codigo_cliente LIKE 'DOS%%' AND telefono IS NOT NULL") == [
         (12,)
     ]
-    assert last.db.execute("SELECT count(*) FROM salida WHERE hecha IS NULL").fetchone()[0] == 0
+    assert last.db.execute("SELECT count(*) FROM abierta").fetchone()[0] == 0
 
 
 def test_a_damaged_place_in_the_feed_loads_all_again(phone: Callable[..., Phone]) -> None:

@@ -25,8 +25,8 @@ JUST = {
 }
 # What is not sent, though it is nothing that its user must correct, nor behind such a thing.
 WAITING = """
-    SELECT * FROM salida WHERE hecha IS NULL
-    AND (op = 'crear' OR local NOT IN (SELECT local FROM salida WHERE problema IS NOT NULL))
+    SELECT * FROM abierta
+    WHERE op = 'crear' OR local NOT IN (SELECT local FROM abierta WHERE problema IS NOT NULL)
 """
 
 
