@@ -54,6 +54,11 @@ class Config:
         """Whether users sign in here, rather than at another issuer."""
         return self.auth == "local"
 
+    @property
+    def backups_path(self) -> Path:
+        """The folder where backups go that name no other."""
+        return self.instance_path / "backups"
+
 
 def load(environ: Mapping[str, str] | None = None) -> Config:
     """Read the settings; make the instance folder, and in it the signing secret where none is given.

@@ -31,12 +31,11 @@ class Connection:
         self.inbox = bytearray()
         self.outbox: IO[bytes] | None = None
         self.unsent = 0  # bytes of the outbox
-        self.since = time.monotonic()
-        self.moved = 0  # bytes since then
-        self.is_over = self.is_whole = self.is_refused = False
+        self.is_whole = self.is_refused = False
         self.until = 0.0  # when it is closed, whatever comes
-        self._head_end = self._chunk = self._end = 0
+        self._end = 0
         self._is_chunked = False
+        self.expect()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.raw, name)
@@ -57,7 +56,8 @@ class Connection:
 
     def restart_clock(self) -> None:
         """Measure the caller from now on."""
-        self.since, self.moved = time.monotonic(), 0
+        self.since = time.monotonic()
+        self.moved = 0  # bytes since then
 
     def is_late(self, now: float) -> bool:
         """Whether the caller takes longer than anybody should."""

@@ -50,7 +50,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         elif conn.parser:
             what_is_left = conn.parser.unreader.take_buffered()
         conn.sock.expect(what_is_left)
-        self._gather(conn)
+        self._step(self._gather, conn)
 
     def finish_request(self, conn: TConn, fs: "Future[Any]") -> None:
         """Let the caller have his answer, and then the connection be kept or closed."""
@@ -91,7 +91,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _wait(self, conn: TConn, event: int, act: Callable[[TConn], None]) -> None:
         try:
-            self.poller.register(conn.sock, event, lambda _: act(conn))
+            self.poller.register(conn.sock, event, lambda _: self._step(act, conn))
         except ValueError:  # its thread has closed it, as after a failure in the middle of an answer
             self._drop(conn)
             return
@@ -106,13 +106,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns -= 1
         conn.sock.close()
 
+    def _step(self, act: Callable[[TConn], None], conn: TConn) -> None:
+        try:
+            act(conn)
+        except OSError:  # the caller is gone
+            self._drop(conn)
+
     def _gather(self, conn: TConn) -> None:
         sock: Connection = conn.sock
-        try:
-            is_there = sock.gather()
-        except OSError:
-            self._drop(conn)
-            return
+        is_there = sock.gather()
         if sock.is_over and not sock.inbox:
             self._drop(conn)
         elif is_there:
@@ -122,12 +124,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._wait(conn, selectors.EVENT_READ, self._gather)
 
     def _flush(self, conn: TConn, fs: "Future[Any]") -> None:
-        try:
-            is_sent = conn.sock.flush()
-        except OSError:
-            self._drop(conn)
-            return
-        if is_sent:
+        if conn.sock.flush():
             self._go_on(conn)
             self.finish_request(conn, fs)
 
@@ -141,9 +138,5 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._wait(conn, selectors.EVENT_READ, self._drain)
 
     def _drain(self, conn: TConn) -> None:
-        try:
-            is_over = conn.sock.drain()
-        except OSError:
-            is_over = True
-        if is_over:
+        if conn.sock.drain():
             self._drop(conn)

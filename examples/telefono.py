@@ -188,7 +188,9 @@ class Telefono:
 
     def _store(self, cliente: Cliente) -> None:
         another = "id = ? AND json_extract(datos, '$.fechaCreacion') <> ?"  # of another database, under the same number
-        self._forget(another, cliente["id"], cliente["fechaCreacion"])
+        values = (cliente["id"], cliente["fechaCreacion"])
+        if self.db.execute(f"SELECT 1 FROM cliente WHERE {another}", values).fetchone():  # noqa: S608 - fixed words
+            self._forget(another, *values)
         self.db.execute(
             "INSERT INTO cliente (id, datos, vuelta) VALUES (?, ?, ?) ON CONFLICT (id) "
             "DO UPDATE SET datos = excluded.datos, vuelta = excluded.vuelta",

@@ -19,7 +19,7 @@ def make_backup(dir: Path | None, keep: int | None) -> None:
     """
     settings = config.load()
     with closing(db.file_engine(settings.database_url)) as source:
-        made = backup.make_backup(source, (dir or settings.instance_path / "backups").absolute(), keep)
+        made = backup.make_backup(source, (dir or settings.backups_path).absolute(), keep)
     click.echo(f"checked: {made.clientes} clients", err=True)
     for path in made.removed:
         click.echo(f"removed {path}", err=True)

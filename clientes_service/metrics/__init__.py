@@ -4,10 +4,9 @@ Workers share their numbers through files in the folder that PROMETHEUS_MULTIPRO
 (server.py does); without it, as on the command line, they stay in the process.
 """
 
-from collections.abc import Iterable
 from functools import lru_cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest, values
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, values
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -58,18 +57,9 @@ def count_request(route: str, method: str, status: int, seconds: float) -> None:
 
 def exposition(gauges: Collector) -> bytes:
     """All that was counted, in Prometheus's text format, with what `gauges` finds out now."""
-    registry = CollectorRegistry()
-    if values.ValueClass is values.MutexValue:
-        registry.register(_Local())
-    else:
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    registry.register(gauges)
-    return generate_latest(registry)
-
-
-class _Local(Collector):
-    """What this process counted."""
-
-    def collect(self) -> Iterable[Metric]:
-        """Return the families of the registry."""
-        return _registry.collect()
+    counted, now = _registry, CollectorRegistry()
+    if values.ValueClass is not values.MutexValue:
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
+    now.register(gauges)
+    return generate_latest(counted) + generate_latest(now)

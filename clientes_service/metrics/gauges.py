@@ -29,7 +29,7 @@ class Gauges(Collector):
             folder = file.parent
             size = sum(part.stat().st_size for part in (file, file.with_name(f"{file.name}-wal")) if part.exists())
             yield GaugeMetricFamily("clientes_database_bytes", "Size of the database with its log", value=size)
-            backups = self.config.instance_path / "backups"
+            backups = self.config.backups_path
             for newest in backup.copies(backups, file.stem)[:1] if backups.is_dir() else ():
                 age = time.time() - newest.stat().st_mtime
                 yield GaugeMetricFamily("clientes_backup_age_seconds", "Age of the newest backup", value=age)
