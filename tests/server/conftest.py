@@ -26,6 +26,7 @@ from tests.server.wire import Wire, connected, sign_in
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
+PYTHON = sys.executable
 ADMIN_DNI = "40000001"
 # Tests run beside each other, on machines that may be slow; alone on two cores the slowest takes 1.4 s.
 SLACK = 3
@@ -42,6 +43,9 @@ def unused_port() -> int:
 class Server:
     """A running service: `url`, its process, its folder, and what it wrote to its log."""
 
+    command = [str(BIN / "gunicorn"), "wsgi:app"]
+    cli_command = [str(BIN / "clientes-service")]
+
     def __init__(self, folder: Path, database_url: str, workers: int, environ: dict[str, str]) -> None:
         port = unused_port()
         self.folder, self.url, self.log = folder, f"http://127.0.0.1:{port}", folder / "server.log"
@@ -57,8 +61,9 @@ class Server:
 
     def cli(self, *words: str, **kwargs: object) -> "subprocess.CompletedProcess[str]":
         """Run a `clientes-service` command with this server's settings."""
-        command = [str(BIN / "clientes-service"), *words]
-        return subprocess.run(command, env=self.environ, cwd=ROOT, text=True, capture_output=True, **kwargs)  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(
+            [*self.cli_command, *words], env=self.environ, cwd=ROOT, text=True, capture_output=True, **kwargs
+        )  # type: ignore[call-overload,no-any-return]
 
     def make_admin(self) -> None:
         """Make the account ADMIN_DNI with PASSWORD."""
@@ -68,9 +73,7 @@ class Server:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [BIN / "gunicorn", "wsgi:app"], env=self.environ, cwd=ROOT, stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen(self.command, env=self.environ, cwd=ROOT, stdout=log, stderr=log)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:

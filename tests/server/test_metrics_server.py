@@ -73,6 +73,14 @@ def test_they_hold_nothing_of_anybody(server: Server, token: str) -> None:
         wire.call("POST", "/auth", {"dni": "45454545", "password": "quinua-quinua-quinua"})
     with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as answer:
         text = answer.read().decode()
-    for secret in (EMPRESA["nombre"], EMPRESA["numeroDocumento"], "PRIVADO", "52 999", "45454545", "quinua", token[:20]):
+    for secret in (
+        EMPRESA["nombre"],
+        EMPRESA["numeroDocumento"],
+        "PRIVADO",
+        "52 999",
+        "45454545",
+        "quinua",
+        token[:20],
+    ):
         assert secret not in text
     assert not re.search(r"\b\d{8}\b.*=", text)

@@ -45,13 +45,17 @@ class Wire:
         """Send bytes as they are, and read one answer."""
         self.socket.sendall(raw)
         first = self.reader.readline()
-        assert first, "the connection was closed without an answer"
+        if not first:
+            raise ConnectionResetError("the connection was closed without an answer")
         headers: dict[str, str] = {}
         while (line := self.reader.readline()) not in (b"\r\n", b""):
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
         length = int(headers.get("content-length", 0)) if has_body else 0
-        return Answer(int(first.split()[1]), headers, self.reader.read(length))
+        body = self.reader.read(length)
+        if len(body) < length:
+            raise ConnectionResetError("the connection was closed in the middle of an answer")
+        return Answer(int(first.split()[1]), headers, body)
 
     def close(self) -> None:
         self.reader.close()
