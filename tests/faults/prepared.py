@@ -1,6 +1,7 @@
 """Run a program after calls: `python -m tests.faults.prepared MODULE:FUNCTION… gunicorn wsgi:app`.
 
-The program may be clientes-service, too. So a control breaks a promise in the processes that must keep it, and a trial listens to what they write.
+The program may be clientes-service, too. So a control breaks a promise in the processes that must keep it, and a trial
+listens to what they write.
 """
 
 import sys
