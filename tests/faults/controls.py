@@ -2,16 +2,19 @@
 
 import os
 import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
 
+from clientes_service import backup, restore
 from clientes_service.config import sqlite_file
 from clientes_service.db import Sqlite
 
 FORGOTTEN = 0.05  # of all writes
+BLOCK = 65_536  # of a copy on a slow disk
 
 
 def start_without_the_log() -> None:
@@ -43,3 +46,27 @@ def keep_no_workers() -> None:
 
     spawn = Arbiter.spawn_workers
     Arbiter.spawn_workers = spawn_workers
+
+
+def copy_in_place() -> None:
+    """Backups and restores copy the file as it is, block by block, to where it belongs."""
+
+    def copy(source: Path, target: Path) -> None:
+        with source.open("rb") as read, target.open("r+b" if target.exists() else "wb") as write:
+            while block := read.read(BLOCK):
+                write.write(block)
+                write.flush()
+                time.sleep(0.002)
+
+    def make_backup(source: Sqlite, folder: Path, keep: int | None) -> backup.Backup:
+        folder.mkdir(exist_ok=True)
+        file = folder / f"clientes-{time.time_ns()}.db"
+        copy(source.file, file)
+        return backup.Backup(file, 0, [])
+
+    def restore_in_place(current: Sqlite, file: Path) -> restore.Restored:
+        copy(file, current.file)
+        return restore.Restored(0, [], 0, [], None, None)
+
+    backup.make_backup = make_backup
+    restore.restore = restore_in_place

@@ -96,5 +96,5 @@ TRIALS = (
     Trial("kill-worker", "kill -9 of one worker under write load", "the service goes on; nothing lost or doubled",
           kill_worker, 200, 4, f"{CONTROLS}:keep_no_workers", 3),
     Trial("sigterm", "SIGTERM under write load", "nothing acknowledged lost; gone in 30 s",
-          terminate, 100, 3, f"{CONTROLS}:forget_some_writes", 1),
+          terminate, 100, 3, f"{CONTROLS}:forget_some_writes", 3),
 )  # fmt: skip
