@@ -5,7 +5,7 @@ SEEDS ?= 1-1000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint format types check bench simulate lock clean
+.PHONY: help run test test-postgres lint format types check bench simulate faults lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ simulate: .venv/installed-dev ## Let phones run through 1,000 histories of fault
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS) $(if $(CONTROL),--control $(CONTROL))
 
 check: lint types test ## What must pass before a change lands; CI runs test-postgres too
+
+faults: .venv/installed-dev ## Break the service in every way, and print what was lost (ONLY=kill-all,soak FEW=1 CONTROL=1)
+	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY)) $(if $(FEW),--few) $(if $(CONTROL),--control)
 
 lock: .venv/installed-dev ## Pin anew all that requirements*.txt hold
 	$(BIN)/uv pip compile --quiet --upgrade --no-header --extra postgres pyproject.toml --output-file requirements.txt

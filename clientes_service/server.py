@@ -2,15 +2,29 @@
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 OURS = "clientes-metrics-"
+
+
+def _lock(folder: str | Path, kind: int) -> None:
+    """Lock a folder for as long as this process, or one that it forks, is alive. Raises OSError where it is locked."""
+    fcntl.flock(os.open(folder, os.O_RDONLY), kind | fcntl.LOCK_NB)
+
+
 if METRICS not in os.environ:  # prometheus_client looks once, when it is imported; workers share the folder
+    for left in Path(tempfile.gettempdir()).glob(f"{OURS}*"):
+        with contextlib.suppress(OSError):  # its service is alive, or somebody else's
+            _lock(left, fcntl.LOCK_EX)
+            shutil.rmtree(left)
     os.environ[METRICS] = tempfile.mkdtemp(prefix=OURS)
+    _lock(os.environ[METRICS], fcntl.LOCK_SH)
 
 from peewee import OperationalError  # noqa: E402
 
