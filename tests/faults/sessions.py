@@ -87,17 +87,16 @@ class User:
 def revoke(lab: Lab, trials: int) -> Outcome:
     """Change a user who reads, writes, refreshes and signs in meanwhile: what begins after the answer is refused."""
     outcome, judged, raced = Outcome(), 0, 0
-    with (
-        lab.service(WORKERS, CLIENTES_TRUSTED_PROXIES="1") as service,
-        connected(service.url, service.token()) as admin,
-    ):
-        cliente = admin.call("POST", "/api/clientes", EMPRESA).headers["location"]
+    with lab.service(WORKERS, CLIENTES_TRUSTED_PROXIES="1") as service:
+        with connected(service.url, service.token()) as admin:
+            cliente = admin.call("POST", "/api/clientes", EMPRESA).headers["location"]
         for change in islice(cycle(CHANGES), trials):
             dni = f"{30_000_000 + outcome.trials}"
             datos = {"dni": dni, "nombre": "Usuario", "email": "u@example.pe", "rol": "OFICINA", "password": PASSWORD}
-            path = admin.call("POST", "/api/usuarios", datos).headers["location"]
-            user = User(service, dni, cliente, sign_in(service.url, dni, PASSWORD))
-            sent, late = _change(lab, user, change, admin, path, outcome)
+            with connected(service.url, service.token()) as admin:
+                path = admin.call("POST", "/api/usuarios", datos).headers["location"]
+                user = User(service, dni, cliente, sign_in(service.url, dni, PASSWORD))
+                sent, late = _change(lab, user, change, admin, path, outcome)
             judged += _judge(user, change, sent, outcome)
             raced += sent < late.ended and late.began < user.changed
             if late.answer.status == 200:
