@@ -43,3 +43,8 @@ def keep_no_workers() -> None:
 
     spawn = Arbiter.spawn_workers
     Arbiter.spawn_workers = spawn_workers
+
+
+def sync_nothing() -> None:
+    """The disk is never told to keep what was written."""
+    Sqlite.pragmas = tuple((name, "off" if name == "synchronous" else value) for name, value in Sqlite.pragmas)
