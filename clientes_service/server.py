@@ -9,8 +9,13 @@ import tempfile
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 OURS = "clientes-metrics-"
+# Workers map their counts into memory, and the system kills (SIGBUS) who touches a new page of such a file while the
+# disk is full: so the files are in memory, where there is such a place.
+MEMORY = "/dev/shm"  # noqa: S108
+temporary = tempfile.gettempdir()  # looked for now: once the disk is full no place for uploads would be found
 if METRICS not in os.environ:  # prometheus_client looks once, when it is imported; workers share the folder
-    os.environ[METRICS] = tempfile.mkdtemp(prefix=OURS)
+    place = MEMORY if os.access(MEMORY, os.W_OK) else temporary
+    os.environ[METRICS] = tempfile.mkdtemp(prefix=OURS, dir=place)
 
 from peewee import OperationalError  # noqa: E402
 

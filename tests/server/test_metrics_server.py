@@ -1,8 +1,10 @@
 """What all workers counted, asked from whichever answers."""
 
+import os
 import re
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,6 +56,12 @@ def test_what_workers_counted_outlives_them(server: Server, token: str) -> None:
     server.kill()
     server.start()
     assert requests(server, "/auth/validar-token", "GET", 200) == 0  # of another life
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no such file system here")
+def test_a_full_disk_cannot_end_who_counts(server: Server) -> None:
+    for pid in server.workers():
+        assert "/dev/shm/clientes-metrics-" in Path(f"/proc/{pid}/maps").read_text()
 
 
 def test_nobody_can_make_series_without_end(server: Server) -> None:
