@@ -210,12 +210,12 @@ def _let_fail(lab: Lab, service: Service, kinds: list[str], outcome: Outcome, se
                     outcome.check(status == 503, f"an upload on a full disk: {status} {body[:300]!r}")
                 if is_killed:
                     service.kill()
-            began = time.monotonic()
             if not is_killed:
+                began = time.monotonic()
                 _wait_for_writes(lab, writers, kind, outcome)
+                outcome.recovery = max(outcome.recovery, time.monotonic() - began)
         if is_killed:
             service.start()
-        outcome.recovery = max(outcome.recovery, time.monotonic() - began)
         expected = {200, 0} if is_killed else {200}
         outcome.check({status for _, status in answers} <= expected and answers, f"{kind}: read {dict(answers)}")
         seen.update({kind: sum(writer.statuses[503] for writer in writers) - before, "read": answers.total()})
