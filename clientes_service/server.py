@@ -60,6 +60,11 @@ def on_starting(server: object) -> None:
         sys.exit(f"clientes_service does not start: {error}")
 
 
+def pre_fork(server: object, worker: object) -> None:
+    """Have the folder for what workers count, should the system have tidied it away (systemd's RemoveIPC, tmpfiles)."""
+    os.makedirs(os.environ[METRICS], mode=0o700, exist_ok=True)
+
+
 def on_exit(server: object) -> None:
     """Remove what the workers counted, unless somebody else named the folder."""
     if OURS in os.environ[METRICS]:
