@@ -1,5 +1,6 @@
 """What can go wrong, once: every error code with its status and its Spanish text. Imports nothing of ours."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -222,3 +223,8 @@ class NoDisponible(ServiceError):
     status, code, title = 503, "NO_DISPONIBLE", "Servicio no disponible por ahora"
     detail = "El servicio no está disponible por un momento. Repita en unos segundos."
     headers = {"Retry-After": "2"}
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a file could not be written because the disk, or this user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -221,6 +221,9 @@ def as_service_error(error: Exception) -> ServiceError:
     if isinstance(error, PeeweeException) and db.is_unavailable(error):
         logger.error("the database is not available: %s", error)
         return errors.NoDisponible()
+    if errors.is_full(error):  # an upload is kept in a file for as long as it is read
+        logger.error("there is no room for temporary files: %s", error)
+        return errors.NoDisponible()
     if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
         kind = _BY_STATUS.get(error.code, errors.SolicitudInvalida)
         allow = {name: value for name, value in error.get_headers() if name == "Allow"}

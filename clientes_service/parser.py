@@ -74,6 +74,8 @@ class Parser(FlaskParser):
                 f"El formulario es demasiado grande: solo puede llevar un archivo, de hasta {megabytes} MB."
             ) from error
         except (OSError, ParseException) as error:
+            if errors.is_full(error):
+                raise
             raise errors.SolicitudInvalida(INCOMPLETE) from error
         unknown = [FieldError(name[:100], "No es un archivo que se pueda enviar aquí; quítelo.") for name in others]
         unknown += [FieldError(name[:100], "Envíe un solo archivo.") for name in files if len(files.getlist(name)) > 1]

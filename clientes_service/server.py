@@ -11,6 +11,10 @@ from pathlib import Path
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 OURS = "clientes-metrics-"
+# Workers map their counts into memory, and the system kills (SIGBUS) who touches a new page of such a file while the
+# disk is full: so the files are in memory, where there is such a place.
+MEMORY = "/dev/shm"  # noqa: S108
+temporary = tempfile.gettempdir()  # looked for now: once the disk is full no place for uploads would be found
 
 
 def _lock(folder: str | Path, kind: int) -> None:
@@ -18,13 +22,20 @@ def _lock(folder: str | Path, kind: int) -> None:
     fcntl.flock(os.open(folder, os.O_RDONLY), kind | fcntl.LOCK_NB)
 
 
-if METRICS not in os.environ:  # prometheus_client looks once, when it is imported; workers share the folder
-    for left in Path(tempfile.gettempdir()).glob(f"{OURS}*"):
-        with contextlib.suppress(OSError):  # its service is alive, or somebody else's
+def _make_folder() -> str:
+    """Make a locked folder for what workers count, and remove those that killed services left."""
+    place = Path(MEMORY if os.access(MEMORY, os.W_OK) else temporary)
+    for left in place.glob(f"{OURS}*"):
+        with contextlib.suppress(OSError):  # its service is alive, or it is somebody else's
             _lock(left, fcntl.LOCK_EX)
             shutil.rmtree(left)
-    os.environ[METRICS] = tempfile.mkdtemp(prefix=OURS)
-    _lock(os.environ[METRICS], fcntl.LOCK_SH)
+    draft = Path(tempfile.mkdtemp(prefix=f".{OURS}", dir=place))
+    _lock(draft, fcntl.LOCK_SH)
+    return str(draft.rename(place / draft.name[1:]))
+
+
+if METRICS not in os.environ:  # prometheus_client looks once, when it is imported; workers share the folder
+    os.environ[METRICS] = _make_folder()
 
 from peewee import OperationalError  # noqa: E402
 
@@ -67,6 +78,13 @@ def on_starting(server: object) -> None:
         db.open_engine(service.database_url).occupy()
     except OperationalError as error:
         sys.exit(f"clientes_service does not start: {error}")
+
+
+def pre_fork(server: object, worker: object) -> None:
+    """Have the folder for what workers count, should the system have tidied it away (systemd's RemoveIPC, tmpfiles)."""
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(os.environ[METRICS], mode=0o700)
+        _lock(os.environ[METRICS], fcntl.LOCK_SH)
 
 
 def on_exit(server: object) -> None:

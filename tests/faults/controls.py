@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
+from peewee import OperationalError
+from playhouse.apsw_ext import APSWDatabase
 
 from clientes_service import backup, errors, restore
 from clientes_service.auth import service as auth
@@ -118,3 +120,20 @@ def hash_for_the_known_alone() -> None:
     """Where there is nobody, no password is looked at."""
     verify = auth.verify_password
     auth.verify_password = lambda stored, password: bool(stored) and verify(stored, password)
+
+
+def sync_nothing() -> None:
+    """The disk is never told to keep what was written."""
+    Sqlite.pragmas = tuple((name, "off" if name == "synchronous" else value) for name, value in Sqlite.pragmas)
+
+
+def swallow_failed_commits() -> None:
+    """Who writes is told that it is done, whatever became of it."""
+
+    def commit(self: Sqlite) -> bool:
+        try:
+            return bool(APSWDatabase.commit(self))
+        except OperationalError:
+            return False
+
+    Sqlite.commit = commit

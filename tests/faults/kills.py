@@ -36,7 +36,6 @@ def _start_again(lab: Lab, service: Service, writers: list[Writer], outcome: Out
     took = service.start()
     outcome.recovery = max(outcome.recovery, took)
     outcome.check(took < READY_SECONDS * lab.slack, f"ready after {took:.1f} s")
-    outcome.check(len([*(service.folder / "tmp").iterdir()]) == 1, "what the dead counted is left")
     settle(service, writers)
     compare(service, writers, outcome)
     outcome.trials += 1

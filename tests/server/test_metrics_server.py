@@ -1,15 +1,20 @@
 """What all workers counted, asked from whichever answers."""
 
+import os
 import re
+import shutil
+import signal
+import time
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.conftest import EMPRESA
 from tests.metrics.test_metrics import samples
-from tests.server.conftest import Server
+from tests.server.conftest import SLACK, Server
 from tests.server.wire import Wire, connected
 
 DURATION = "clientes_http_request_duration_seconds"
@@ -54,6 +59,39 @@ def test_what_workers_counted_outlives_them(server: Server, token: str) -> None:
     server.kill()
     server.start()
     assert requests(server, "/auth/validar-token", "GET", 200) == 0  # of another life
+
+
+def counts_of(pid: int) -> str:
+    """The folder in which a worker counts; empty before it does."""
+    found = re.search(r"/\S+/clientes-metrics-\w+", Path(f"/proc/{pid}/maps").read_text())
+    return found[0] if found else ""
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no such file system here")
+def test_a_start_removes_what_the_dead_counted_and_nothing_of_the_living(
+    server: Server, start_server: Callable[..., Server]
+) -> None:
+    other = start_server(workers=1)
+    dead, alive = counts_of(server.worker()), counts_of(other.worker())
+    server.kill()
+    assert Path(dead).exists()
+    server.start()
+    assert (Path(dead).exists(), Path(alive).exists()) == (False, True)
+
+
+def test_a_full_disk_cannot_end_who_counts(server: Server) -> None:
+    assert all(counts_of(pid).startswith("/dev/shm/") for pid in server.workers())
+
+
+def test_workers_outlive_a_folder_that_was_tidied_away(server: Server) -> None:
+    killed = server.worker()
+    shutil.rmtree(counts_of(killed))
+    os.kill(killed, signal.SIGKILL)
+    deadline = time.monotonic() + 5 * SLACK
+    while killed in (now := server.workers()) or len(now) < 3 or not all(map(counts_of, now)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert metrics(server)
 
 
 def test_nobody_can_make_series_without_end(server: Server) -> None:
