@@ -118,3 +118,8 @@ def hash_for_the_known_alone() -> None:
     """Where there is nobody, no password is looked at."""
     verify = auth.verify_password
     auth.verify_password = lambda stored, password: bool(stored) and verify(stored, password)
+
+
+def work_as_usual() -> None:
+    """gunicorn's own threaded worker, whose threads wait for callers."""
+    os.environ["GUNICORN_CMD_ARGS"] = "--worker-class gthread"
