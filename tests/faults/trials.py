@@ -1,12 +1,13 @@
 """All trials, in the order of the table."""
 
-from tests.faults import copies, guessing, kills, load, sessions, slow
+from tests.faults import copies, guessing, kills, load, privacy, sessions, slow
 from tests.faults.lab import Trial
 
 TRIALS: tuple[Trial, ...] = (
     *kills.TRIALS,
     *load.TRIALS,
     *slow.TRIALS,
+    *privacy.TRIALS,
     *copies.TRIALS,
     *sessions.TRIALS,
     *guessing.TRIALS,
