@@ -136,3 +136,15 @@ def log_queries() -> None:
 
     log = GunicornLogger.access
     GunicornLogger.access = access  # type: ignore[method-assign]
+
+
+def keep_everything() -> None:
+    """Each request leaves something in memory, and an open file."""
+
+    def access(self: GunicornLogger, *args: Any) -> None:
+        kept.append((bytearray(b"x" * 200_000), open(os.devnull)))  # noqa: SIM115
+        log(self, *args)
+
+    kept: list[object] = []
+    log = GunicornLogger.access
+    GunicornLogger.access = access  # type: ignore[method-assign]

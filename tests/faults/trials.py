@@ -1,6 +1,6 @@
 """All trials, in the order of the table."""
 
-from tests.faults import copies, guessing, kills, load, privacy, sessions, slow
+from tests.faults import copies, guessing, kills, load, privacy, sessions, slow, soak
 from tests.faults.lab import Trial
 
 TRIALS: tuple[Trial, ...] = (
@@ -8,6 +8,7 @@ TRIALS: tuple[Trial, ...] = (
     *load.TRIALS,
     *slow.TRIALS,
     *privacy.TRIALS,
+    *soak.TRIALS,
     *copies.TRIALS,
     *sessions.TRIALS,
     *guessing.TRIALS,
