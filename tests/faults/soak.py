@@ -59,8 +59,8 @@ def _judge(looks: list[Look], more: dict[str, tuple[float, float]], outcome: Out
     """Note what grew from the second third of the looks to the last.
 
     Medians, because an import or an export has memory for a moment: a look in that moment says nothing. A leak shows in
-    them as what it adds in a third of the time. Over 30 minutes, with some 300 answers a second from a worker of 100 MB,
-    5 % and 2 MB are about 40 bytes for each answer.
+    them as what it adds in a third of the time. Over 30 minutes, with some 300 answers a second from a worker of
+    100 MB, 5 % and 2 MB are about 40 bytes for each answer.
     """
     third = len(looks) // 3
     grown: Counter[str] = Counter()
