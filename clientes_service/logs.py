@@ -3,6 +3,7 @@
 import json
 import logging
 import logging.config
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,9 @@ from gunicorn.glogging import Logger
 
 from clientes_service.clock import utc_now
 from clientes_service.metrics import count_request
+
+# What gunicorn tells of a request that it refuses, or fails on: its words between quotes, and its query.
+OF_REQUEST = re.compile(r"""b?(['"]).*\1|\?\S+""")
 
 
 def as_line(members: dict[str, Any]) -> str:
@@ -31,10 +35,22 @@ class JsonFormatter(logging.Formatter):
         """Return one line."""
         if isinstance(record, AccessRecord):
             return record.line
-        line = {"time": utc_now(), "level": record.levelname, "logger": record.name, "message": record.getMessage()}
+        line = {"time": utc_now(), "level": record.levelname, "logger": record.name, "message": self.message(record)}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return as_line(line)
+
+    def message(self, record: logging.LogRecord) -> str:
+        """Return what is to be said."""
+        return record.getMessage()
+
+
+class GunicornFormatter(JsonFormatter):
+    """The same for what gunicorn says, without what it quotes of requests: queries, tokens, names."""
+
+    def message(self, record: logging.LogRecord) -> str:
+        """Return what is to be said."""
+        return OF_REQUEST.sub("…", record.getMessage())
 
 
 class AccessRecord(logging.LogRecord):
@@ -71,7 +87,7 @@ class GunicornLogger(Logger):  # type: ignore[misc]
         super().setup(cfg)
         for log in (self.error_log, self.access_log):
             for handler in log.handlers:
-                handler.setFormatter(JsonFormatter())
+                handler.setFormatter(GunicornFormatter())
 
     def access(self, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
         """Log and count one answered request."""

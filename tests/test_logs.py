@@ -125,6 +125,24 @@ def test_what_gunicorn_itself_says_has_the_same_form(start_logger: Start, capsys
     assert (line["level"], line["logger"], line["message"]) == ("ERROR", "gunicorn.error", "worker 3 failed")
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (f"Invalid HTTP Version: {'Choque HTTP/1.1'!r}", "Invalid HTTP Version: …"),
+        (f"Invalid HTTP Header: {'Authorization vicuña'!r}", "Invalid HTTP Header: …"),
+        (f"No more data after: {b'vicu'!r}", "No more data after: …"),
+        (f"Invalid HTTP header name: {chr(39) + 'vicuña' + chr(34)!r}", "Invalid HTTP header name: …"),
+        ("Error handling request GET /api/clientes?q=vicu%C3%B1a", "Error handling request GET /api/clientes…"),
+        ("Worker was sent SIGKILL! Perhaps out of memory?", "Worker was sent SIGKILL! Perhaps out of memory?"),
+    ],
+)
+def test_what_gunicorn_quotes_of_a_request_is_left_out(
+    start_logger: Start, capsys: pytest.CaptureFixture[str], said: str, shown: str
+) -> None:
+    start_logger().warning(said)
+    assert json.loads("".join(capsys.readouterr()))["message"] == shown
+
+
 class TestLevel:
     @pytest.fixture
     def environ(self, environ: dict[str, str]) -> dict[str, str]:

@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from gunicorn.arbiter import Arbiter
 from peewee import OperationalError
@@ -17,6 +19,7 @@ from clientes_service.auth import service as auth
 from clientes_service.auth import throttle
 from clientes_service.config import sqlite_file
 from clientes_service.db import Sqlite
+from clientes_service.logs import GunicornLogger
 
 FORGOTTEN = 0.05  # of all writes
 BLOCK = 65_536  # of a copy on a slow disk
@@ -137,3 +140,30 @@ def swallow_failed_commits() -> None:
             return False
 
     Sqlite.commit = commit
+
+
+def work_as_usual() -> None:
+    """gunicorn's own threaded worker, whose threads wait for callers."""
+    os.environ["GUNICORN_CMD_ARGS"] = "--worker-class gthread"
+
+
+def log_queries() -> None:
+    """The access log says what was asked for, as many do."""
+
+    def access(self: GunicornLogger, resp: Any, req: Any, environ: dict[str, Any], request_time: timedelta) -> None:
+        log(self, resp, req, {**environ, "PATH_INFO": environ.get("RAW_URI", "")}, request_time)
+
+    log = GunicornLogger.access
+    GunicornLogger.access = access  # type: ignore[method-assign]
+
+
+def keep_everything() -> None:
+    """Each request leaves something in memory, and an open file."""
+
+    def access(self: GunicornLogger, *args: Any) -> None:
+        kept.append((bytearray(b"x" * 200_000), open(os.devnull)))  # noqa: SIM115
+        log(self, *args)
+
+    kept: list[object] = []
+    log = GunicornLogger.access
+    GunicornLogger.access = access  # type: ignore[method-assign]

@@ -1,7 +1,6 @@
 """What every trial has: services of its own, and a place for what it finds."""
 
 import random
-import re
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,16 +12,13 @@ from pathlib import Path
 import apsw
 
 from clientes_service.auth.roles import Rol
-from tests.conftest import DNI, EMPRESA, PASSWORD, SECRET, fill
+from tests.conftest import DNI, PASSWORD, SECRET, fill
 from tests.engines import SqliteFiles
+from tests.faults.leaks import is_leak
 from tests.server.conftest import PYTHON, Server
 from tests.server.wire import connected, sign_in
 
 TOKEN_SECONDS = 600  # after which a new one is asked for; it lives 15 minutes
-# Of what the trials write about people, and what opens doors: none of it may be in a log or in the metrics.
-PERSONAL = ("Ñahui", r"\u00d1ahui", "Rosa Choque", "ventas@example.pe", "952 123 456",
-            EMPRESA["numeroDocumento"], "lamos 12", "Jr. Puno", PASSWORD, SECRET)  # fmt: skip
-PERSONAL_PATTERN = re.compile("|".join([*map(re.escape, PERSONAL), r"\beyJ[\w-]{10,}\.", r"\$argon2"]))
 
 
 @dataclass
@@ -142,7 +138,7 @@ class Lab:
             f"{log.parent.name}/{log.name}: {line.strip()[:200]}"
             for log in self.folder.rglob("*.log")
             for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
-            if PERSONAL_PATTERN.search(line)
+            if is_leak(line)
         ]
 
 

@@ -47,6 +47,7 @@ def count_changes(server: Server) -> tuple[int, int, int]:
     return counted
 
 
+@pytest.mark.postgresql  # on SQLite tests/faults/load.py does this, with batches and up to ten times as many
 def test_twenty_thousand_mixed_writes_are_all_kept_and_none_fails(
     server: Server, wire: Wire, in_parallel: InParallel
 ) -> None:

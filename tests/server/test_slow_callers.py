@@ -1,31 +1,19 @@
-"""Callers who send or take a byte a second, by the hundred: others do not notice. No proxy is in front."""
+"""Callers who are slow, and requests in pieces. That slow callers hold nobody up is tried in tests/faults/slow.py."""
 
 import gzip
 import json
 import socket
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import EMPRESA
-from tests.server.conftest import BIN, SLACK, Server, memory, unused_port
+from tests.faults.slow import HEAD, HEADS, READS, slow_callers
+from tests.server.conftest import BIN, Server, memory, unused_port
 from tests.server.wire import Wire, connected
-
-COUNT, SECONDS = 200, 4.0
-HEAD = b"POST /auth HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-# What has been sent when the slowness begins, and what comes then, byte by byte.
-HEADS = (b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: " + b"x" * 1000)
-BODIES = (HEAD + b"Content-Length: 50000\r\n\r\n", b'{"dni": "' + b"1" * 1000)
-CHUNKS = (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"400\r\n" + b"1" * 1000)
-EXPECTED = (HEAD + b"Expect: 100-continue\r\nContent-Length: 50000\r\n\r\n", b"{" + b" " * 1000)
-LARGE = (HEAD + b"Content-Length: 9000000\r\n\r\n" + b" " * 1_200_000, b" " * 1000)
-READS = (b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n", b"")
-CLOSES = (b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"")
 
 pytestmark = pytest.mark.sqlite  # no database has a part in this
 
@@ -33,79 +21,6 @@ pytestmark = pytest.mark.sqlite  # no database has a part in this
 @pytest.fixture(scope="module")
 def server(start_server: Callable[..., Server]) -> Server:
     return start_server(workers=2)
-
-
-@contextmanager
-def slow_callers(server: Server, begun: bytes, then: bytes, count: int = COUNT) -> Iterator[list[socket.socket]]:
-    """Connections that go on by a byte each second, and take what comes by a byte."""
-    host, _, port = server.url.rpartition("//")[2].partition(":")
-    sockets = []
-    for _ in range(count):
-        one = socket.socket()
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-        one.connect((host, int(port)))
-        one.settimeout(5)
-        sockets.append(one)
-    done = threading.Event()
-
-    def go_on() -> None:
-        at = 0
-        for one in sockets:
-            try:
-                one.sendall(begun)
-            except OSError:
-                continue
-        while not done.wait(1):
-            for one in sockets:
-                try:
-                    if at < len(then):
-                        one.send(then[at : at + 1])
-                    one.setblocking(False)
-                    one.recv(1)
-                except OSError:
-                    continue
-            at += 1
-
-    thread = threading.Thread(target=go_on)
-    thread.start()
-    try:
-        yield sockets
-    finally:
-        done.set()
-        thread.join()
-        for one in sockets:
-            one.close()
-
-
-def times(server: Server, seconds: float) -> list[float]:
-    """How long /healthz takes, asked on new connections all the while."""
-    took = []
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        began = time.monotonic()
-        with connected(server.url) as wire:
-            assert wire.call("GET", "/healthz").status == 200
-        took.append(time.monotonic() - began)
-        time.sleep(0.01)
-    return sorted(took)
-
-
-@pytest.mark.parametrize("kind", [HEADS, BODIES, CHUNKS, EXPECTED, LARGE, READS, CLOSES])
-def test_slow_callers_hold_nobody_up(server: Server, kind: tuple[bytes, bytes]) -> None:
-    with slow_callers(server, *kind, count=COUNT if kind is not LARGE else 30):
-        took = times(server, SECONDS)
-    print(f"{len(took)} answers, the slowest {took[-1]:.3f} s")
-    assert took[int(len(took) * 0.99)] < 1.0 * SLACK
-
-
-def test_with_the_usual_worker_they_do(start_server: Callable[..., Server]) -> None:
-    """The control: a few are enough."""
-    usual = start_server(workers=2, GUNICORN_CMD_ARGS="--worker-class gthread")
-    with slow_callers(usual, HEADS[1][:20], HEADS[1][20:]), connected(usual.url) as wire:
-        time.sleep(1)
-        wire.socket.settimeout(3)
-        with pytest.raises(TimeoutError):
-            wire.call("GET", "/healthz")
 
 
 def test_who_is_late_is_left(server: Server) -> None:
