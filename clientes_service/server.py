@@ -42,6 +42,7 @@ worker_class = "clientes_service.worker.Worker"
 threads = 4
 sendfile = False  # the worker keeps what the caller does not take at once
 limit_request_line = 8190  # the most that gunicorn allows: a search and a cursor fit, whatever is typed
+forwarder_headers = ""  # by default SCRIPT_NAME, which any caller can send through a proxy on this machine
 keepalive = 95  # longer than a router's own (Heroku: 90 s), so that it never picks a connection that is closing
 graceful_timeout = 25  # a host sends SIGKILL 30 s after SIGTERM
 timeout = 60
