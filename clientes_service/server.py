@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 OURS = "clientes-metrics-"
@@ -68,6 +69,11 @@ def on_starting(server: object) -> None:
         db.open_engine(service.database_url).occupy()
     except OperationalError as error:
         sys.exit(f"clientes_service does not start: {error}")
+
+
+def pre_request(worker: object, req: Any) -> None:
+    """Let gunicorn not say 100 Continue again, as the worker did when the head was there."""
+    req._expected_100_continue = False
 
 
 def on_exit(server: object) -> None:
