@@ -1,6 +1,6 @@
 """All trials, in the order of the table."""
 
-from tests.faults import copies, guessing, kills, sessions
+from tests.faults import copies, guessing, kills, sessions, wires
 from tests.faults.lab import Trial
 
-TRIALS: tuple[Trial, ...] = (*kills.TRIALS, *copies.TRIALS, *sessions.TRIALS, *guessing.TRIALS)
+TRIALS: tuple[Trial, ...] = (*kills.TRIALS, *copies.TRIALS, *sessions.TRIALS, *guessing.TRIALS, *wires.TRIALS)
