@@ -80,9 +80,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._drop(conn)
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
-        """Whether the connection can be used again: not where more of what was refused is coming, or is malformed."""
+        """Whether the connection can be used again: not where more of what was refused is coming, or is malformed.
+
+        What nobody read of a body is passed over. gunicorn would give up after 64 KB, as if it had to wait for it.
+        """
+        if not keepalive or conn.sock.is_refused:
+            return False
         try:
-            return not conn.sock.is_refused and bool(super()._keepalive_after(conn, keepalive))
+            return bool(conn.parser.finish_body() if conn.sock.is_whole else super()._keepalive_after(conn, keepalive))
         except ParseException:  # the request has had its answer, and a second one would be taken for the next one's
             return False
 

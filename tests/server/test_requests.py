@@ -77,6 +77,13 @@ def test_an_unread_body_is_not_taken_for_the_next_request(server: Server, reques
     assert "smuggled" not in server.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("size", [70_000, 900_000])
+def test_a_large_body_that_nobody_read_does_not_end_the_connection(server: Server, size: int) -> None:
+    with connected(server.url) as connection:
+        assert connection.call("POST", "/api/clientes", "x" * size).status == 401
+        assert connection.call("GET", "/healthz").status == 200
+
+
 @pytest.mark.parametrize(("version", "first"), [(b"1.1", b"100 Continue"), (b"1.0", b"200 OK")])
 def test_who_asks_whether_to_go_on_is_told_once(server: Server, version: bytes, first: bytes) -> None:
     """And who speaks HTTP/1.0, and would take it for the answer, never (RFC 9110 §15.2)."""
