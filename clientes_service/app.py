@@ -1,5 +1,6 @@
 """create_app: the one place that assembles the service."""
 
+import re
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
@@ -8,6 +9,7 @@ from wsgiref.types import WSGIEnvironment
 from flask import Flask, Request
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
+from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import Map, MapAdapter
 from werkzeug.sansio.utils import get_host
@@ -28,6 +30,7 @@ from clientes_service.metrics.views import blp as metrics
 EXPOSED_HEADERS = [
     "Content-Disposition", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"
 ]  # fmt: skip
+HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 HOSTS = 64  # remembered
 
 
@@ -60,13 +63,23 @@ class Service(Flask):
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         """Bind the routes to a request, from what it has parsed already and what is known of its host."""
-        if request is None or not _is_plain(request.environ):
+        if request is None:
             return super().create_url_adapter(request)
         environ = request.environ
+        _refuse_no_host(environ)
+        if not _is_plain(environ):
+            return super().create_url_adapter(request)
         at = _bound(self.url_map, request.scheme, environ["HTTP_HOST"], environ.get("SCRIPT_NAME"))
         return MapAdapter(
             self.url_map, at.server_name, at.script_name, at.subdomain, at.url_scheme, request.path, request.method
         )
+
+
+def _refuse_no_host(environ: WSGIEnvironment) -> None:
+    """Raise BadRequest where the host is missing, or is none (RFC 9112 §3.2)."""
+    host = environ.get("HTTP_HOST")
+    if environ["SERVER_PROTOCOL"] != "HTTP/1.0" if host is None else host and not HOST.fullmatch(host):
+        raise BadRequest
 
 
 def _is_plain(environ: WSGIEnvironment) -> bool:

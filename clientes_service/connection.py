@@ -17,6 +17,7 @@ REQUEST_SECONDS = 30.0  # for a request to arrive
 SLOWEST = 1_000  # bytes in a second, of what takes longer than REQUEST_SECONDS
 SILENT_SECONDS = 10.0  # that a thread waits for more of an upload, or for room
 LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
+EXPECT = re.compile(rb"[^\r]* http/1\.[1-9]\r\n(?:.*\r\n)?expect:[ \t]*100-continue[ \t]*\r\n", re.DOTALL)
 CHUNK = re.compile(rb"([0-9a-fA-F]+)[ \t]*(?:;.*)?", re.DOTALL)
 CHUNK_ENDS = (bytearray(b"\r\n"), bytearray(b"\r"), bytearray())  # as far as it has arrived
 REFUSED_BYTES = 100_000_000  # of a request that was refused, which are taken in and forgotten
@@ -90,7 +91,7 @@ class Connection:
                 return self.is_over
             self._head_end = self._chunk = found + 4
             head = self.inbox[: found + 2].lower()
-            if b"\r\nexpect:" in head:
+            if b"\r\nexpect:" in head and EXPECT.match(head):
                 self.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             length = LENGTH.search(head) if b"\r\ncontent-length:" in head else None
             self._is_chunked = length is None and b"\r\ntransfer-encoding:" in head

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 METRICS = "PROMETHEUS_MULTIPROC_DIR"
 OURS = "clientes-metrics-"
@@ -53,6 +54,7 @@ worker_class = "clientes_service.worker.Worker"
 threads = 4
 sendfile = False  # the worker keeps what the caller does not take at once
 limit_request_line = 8190  # the most that gunicorn allows: a search and a cursor fit, whatever is typed
+forwarder_headers = ""  # by default SCRIPT_NAME, which any caller can send through a proxy on this machine
 keepalive = 95  # longer than a router's own (Heroku: 90 s), so that it never picks a connection that is closing
 graceful_timeout = 25  # a host sends SIGKILL 30 s after SIGTERM
 timeout = 60
@@ -85,6 +87,11 @@ def pre_fork(server: object, worker: object) -> None:
     with contextlib.suppress(FileExistsError):
         os.mkdir(os.environ[METRICS], mode=0o700)
         _lock(os.environ[METRICS], fcntl.LOCK_SH)
+
+
+def pre_request(worker: object, req: Any) -> None:
+    """Let gunicorn not say 100 Continue again, as the worker did when the head was there."""
+    req._expected_100_continue = False
 
 
 def on_exit(server: object) -> None:

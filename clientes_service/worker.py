@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from clientes_service.connection import Connection
@@ -79,8 +80,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._drop(conn)
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
-        """Whether the connection can be used again: not where more of what was refused is coming."""
-        return not conn.sock.is_refused and bool(super()._keepalive_after(conn, keepalive))
+        """Whether the connection can be used again: not where more of what was refused is coming, or is malformed.
+
+        What nobody read of a body is passed over. gunicorn would give up after 64 KB, as if it had to wait for it.
+        """
+        if not keepalive or conn.sock.is_refused:
+            return False
+        try:
+            return bool(conn.parser.finish_body() if conn.sock.is_whole else super()._keepalive_after(conn, keepalive))
+        except ParseException:  # the request has had its answer, and a second one would be taken for the next one's
+            return False
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
+        """Refuse and log without a word of what was sent, which may be a query, a password or a token."""
+        if isinstance(exc, ParseException):
+            vars(exc).update({name: "..." for name, value in vars(exc).items() if isinstance(value, (str, bytes))})
+        super().handle_error(req, client, addr, exc)
 
     def _is_late(self, conn: TConn, now: float) -> bool:
         sock: Connection = conn.sock

@@ -77,6 +77,23 @@ def test_an_unread_body_is_not_taken_for_the_next_request(server: Server, reques
     assert "smuggled" not in server.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("size", [70_000, 900_000])
+def test_a_large_body_that_nobody_read_does_not_end_the_connection(server: Server, size: int) -> None:
+    with connected(server.url) as connection:
+        assert connection.call("POST", "/api/clientes", "x" * size).status == 401
+        assert connection.call("GET", "/healthz").status == 200
+
+
+@pytest.mark.parametrize(("version", "first"), [(b"1.1", b"100 Continue"), (b"1.0", b"200 OK")])
+def test_who_asks_whether_to_go_on_is_told_once(server: Server, version: bytes, first: bytes) -> None:
+    """And who speaks HTTP/1.0, and would take it for the answer, never (RFC 9110 §15.2)."""
+    with connected(server.url) as connection:
+        connection.socket.sendall(b"GET /healthz HTTP/%b\r\nHost: x\r\nexpect:100-Continue\r\n\r\n" % version)
+        lines = list(iter(connection.reader.readline, b'{"estado":"vivo"}\n'))
+    assert lines[0].endswith(first + b"\r\n")
+    assert sum(b"100 Continue" in line for line in lines) == (version == b"1.1")
+
+
 def test_head_is_get_without_a_body(server: Server) -> None:
     with connected(server.url) as connection:
         answer = connection.send(b"HEAD /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n", has_body=False)

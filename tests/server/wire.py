@@ -51,11 +51,21 @@ class Wire:
         while (line := self.reader.readline()) not in (b"\r\n", b""):
             name, _, value = line.decode("latin-1").partition(":")
             headers[name.lower()] = value.strip()
-        length = int(headers.get("content-length", 0)) if has_body else 0
+        if has_body and headers.get("transfer-encoding") == "chunked":
+            body = b"".join(iter(self._chunk, b""))
+        else:
+            body = self._read(int(headers.get("content-length", 0)) if has_body else 0)
+        return Answer(int(first.split()[1]), headers, body)
+
+    def _chunk(self) -> bytes:
+        line = self.reader.readline()
+        return self._read(int(line or b"1", 16) + 2)[:-2]
+
+    def _read(self, length: int) -> bytes:
         body = self.reader.read(length)
         if len(body) < length:
             raise ConnectionResetError("the connection was closed in the middle of an answer")
-        return Answer(int(first.split()[1]), headers, body)
+        return body
 
     def close(self) -> None:
         self.reader.close()
