@@ -34,7 +34,7 @@ def requests(token: str, refresh: str) -> list[tuple[str, str, Any, dict[str, st
     key = {**admin, "Idempotency_Key": "clave-privada-1"}
     other = {**EMPRESA, "codigoCliente": "CLI0002"}
     hostile = {"User_Agent": HOSTILE, "Referer": f"http://x/?q={Q}", "X_Request_Id": HOSTILE,
-               "Cookie": f"a={token}", "Host": Q, "Forwarded": f'for="{Q}"', "X_Forwarded_For": Q,
+               "Cookie": f"a={token}", "Forwarded": f'for="{Q}"', "X_Forwarded_For": Q,
                "Origin": f"http://{Q}", "If_Match": f'"{Q}"'}  # fmt: skip
     lists = [f"q={Q}", f"q={PERSON.replace(' ', '+').replace('Ñ', '%D1')}", "numeroDocumento=20100070970",
              f"codigoCliente={Q}", f"sort={Q}", f"cursor={Q}", f"{Q}=1", "telefono=952123456", f"access_token={token}",
@@ -60,6 +60,7 @@ def requests(token: str, refresh: str) -> list[tuple[str, str, Any, dict[str, st
         *(("GET", f"/api/clientes?{query}", None, admin) for query in lists),
         *(("GET", f"{path}?q={Q}", None, hostile) for path in public),
         ("GET", "/api/clientes/1", None, {**admin, **hostile}),
+        ("GET", "/api/clientes/1", None, {**admin, "Host": Q}),
         ("PATCH", f"/api/clientes/1?q={Q}", EMPRESA, {**admin, **hostile}),
         ("OPTIONS", f"/api/clientes?q={Q}", None, hostile),
         ("HEAD", f"/api/clientes?q={Q}", None, admin),
