@@ -21,7 +21,7 @@ def main() -> None:
     wanted = [trial for trial in TRIALS if not given.only or trial.name in given.only.split(",")]
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
     is_good = True
-    print("| trial | fault | trials | wrong | longest recovery | figures | took |", "|---" * 7 + "|", sep="\n")
+    print("| trial | fault | must hold | trials | wrong | recovery | figures | took |", "|---" * 8 + "|", sep="\n")
     for trial in wanted:
         lab = Lab(folder / trial.name, trial.control if given.control else "")
         count = given.count or (trial.control_trials if given.control else trial.few if given.few else trial.many)
@@ -30,8 +30,8 @@ def main() -> None:
         leaks = [] if given.control else lab.leaks()
         took = time.monotonic() - began
         print(
-            f"| {trial.name} | {trial.fault} | {outcome.trials:,} | {len(outcome.wrong)} | {outcome.recovery:.2f} s "
-            f"| {outcome.figures} | {took:.0f} s |",
+            f"| {trial.name} | {trial.fault} | {trial.holds} | {outcome.trials:,} | {len(outcome.wrong) + len(leaks)} "
+            f"| {outcome.recovery:.2f} s | {outcome.figures} | {took:.0f} s |",
             flush=True,
         )
         for line in [*outcome.wrong[:5], *(f"a leak in {leak}" for leak in leaks[:5])]:
