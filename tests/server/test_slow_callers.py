@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import select
 import socket
 import subprocess
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from clientes_service import connection
+from clientes_service.connection import Connection
 from tests.conftest import EMPRESA
 from tests.server.conftest import BIN, SLACK, Server, memory, unused_port
 from tests.server.wire import Wire, connected
@@ -36,7 +39,9 @@ def server(start_server: Callable[..., Server]) -> Server:
 
 
 @contextmanager
-def slow_callers(server: Server, begun: bytes, then: bytes, count: int = COUNT) -> Iterator[list[socket.socket]]:
+def slow_callers(
+    server: "Server | Small", begun: bytes, then: bytes, count: int = COUNT
+) -> Iterator[list[socket.socket]]:
     """Connections that go on by a byte each second, and take what comes by a byte."""
     host, _, port = server.url.rpartition("//")[2].partition(":")
     sockets = []
@@ -101,7 +106,7 @@ def test_slow_callers_hold_nobody_up(server: Server, kind: tuple[bytes, bytes]) 
 def test_with_the_usual_worker_they_do(start_server: Callable[..., Server]) -> None:
     """The control: a few are enough."""
     usual = start_server(workers=2, GUNICORN_CMD_ARGS="--worker-class gthread")
-    with slow_callers(usual, HEADS[1][:20], HEADS[1][20:]), connected(usual.url) as wire:
+    with slow_callers(usual, HEADS[1][:20], HEADS[1][20:], count=8), connected(usual.url) as wire:
         time.sleep(1)
         wire.socket.settimeout(3)
         with pytest.raises(TimeoutError):
@@ -109,8 +114,8 @@ def test_with_the_usual_worker_they_do(start_server: Callable[..., Server]) -> N
 
 
 def test_who_is_late_is_left(server: Server) -> None:
-    """After REQUEST_SECONDS, which are 30."""
-    with slow_callers(server, *HEADS, count=3) as sockets:
+    """After REQUEST_SECONDS, which are 30: whoever asks, and whoever takes his answer."""
+    with slow_callers(server, *HEADS, count=3) as sockets, slow_callers(server, *READS, count=3) as readers:
         deadline = time.monotonic() + 45
         left = [*sockets]
         while left and time.monotonic() < deadline:
@@ -125,6 +130,19 @@ def test_who_is_late_is_left(server: Server) -> None:
                     left.remove(one)
             time.sleep(0.2)
         assert not left
+        time.sleep(2)
+        for one in readers:
+            taken, is_over = 0, False
+            while not is_over and select.select([one], [], [], 5)[0]:
+                try:
+                    block = one.recv(65536)
+                    taken, is_over = taken + len(block), not block
+                except BlockingIOError:
+                    continue
+                except ConnectionResetError:
+                    is_over = True
+            assert is_over
+            assert taken < 1_000_000  # of more
 
 
 def test_a_large_answer_arrives_whole_however_it_is_taken(server: Server, token: str) -> None:
@@ -188,33 +206,87 @@ def app(environ, start_response):
 """
 
 
+class Small:
+    """A gunicorn with one worker of two threads, and an application that fails at /falla."""
+
+    def __init__(self, folder: Path, *options: str, files: int = 1000) -> None:
+        port = unused_port()
+        self.url, self.log = f"http://127.0.0.1:{port}", folder / "log"
+        (folder / "failing.py").write_text(FAILING)
+        words = f"-k clientes_service.worker.Worker --threads 2 -b 127.0.0.1:{port}".split()
+        self.command = ["sh", "-c", f'ulimit -n {files}; exec "$@"', "sh", str(BIN / "gunicorn"), *words, *options]
+        with self.log.open("wb") as stream:
+            self.process = subprocess.Popen([*self.command, "failing:app"], cwd=folder, stderr=stream)
+
+    def booted(self) -> int:
+        """How many workers there have been."""
+        return self.log.read_text().count("Booting worker")
+
+    def __enter__(self) -> "Small":
+        deadline = time.monotonic() + 20
+        while not self.booted():
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=40)
+
+    def answer(self, path: str) -> bytes:
+        with connected(self.url) as wire:
+            wire.socket.settimeout(5)
+            wire.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            return wire.reader.read()
+
+
 def test_an_answer_that_fails_in_its_middle_ends_no_worker(tmp_path: Path) -> None:
     """gunicorn closes such a connection in its thread."""
-    (tmp_path / "failing.py").write_text(FAILING)
-    port = unused_port()
-    command = [
-        str(BIN / "gunicorn"),
-        "-k",
-        "clientes_service.worker.Worker",
-        "--threads",
-        "2",
-        "-b",
-        f"127.0.0.1:{port}",
-    ]
-    log = tmp_path / "log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen([*command, "failing:app"], cwd=tmp_path, stderr=stream)
-    try:
-        while "Booting worker" not in log.read_text():
-            time.sleep(0.05)
+    with Small(tmp_path) as small:
         for path in ("/falla", "/", "/falla", "/"):
-            with connected(f"http://127.0.0.1:{port}") as wire:
-                wire.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
-                assert b"vivo" in wire.reader.read()
+            assert b"vivo" in small.answer(path)
+    assert small.booted() == 1
+
+
+def test_what_is_half_sent_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    """It would be waited for until graceful_timeout: here 30 seconds."""
+    with Small(tmp_path) as small, slow_callers(small, *HEADS, count=20):
+        time.sleep(0.5)
+        small.process.terminate()
+        small.process.wait(timeout=5 * SLACK)
+
+
+def test_tls_is_refused(tmp_path: Path) -> None:
+    """It would read and write for itself."""
+    (tmp_path / "pem").touch()
+    small = Small(tmp_path, "--certfile", "pem", "--keyfile", "pem")
+    try:
+        assert small.process.wait(timeout=20) != 0
     finally:
-        process.terminate()
-        process.wait(timeout=30)
-    assert log.read_text().count("Booting worker") == 1
+        small.process.kill()
+    assert "TLS belongs to a proxy in front" in small.log.read_text()
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Connection, socket.socket]]:
+    """A connection that keeps a megabyte and is patient for a second, and the caller's end."""
+    monkeypatch.setattr(connection, "ANSWER_BYTES", 1_000_000)
+    monkeypatch.setattr(connection, "SILENT_SECONDS", 1.0)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        one = Connection(ours)
+        yield one, theirs
+        one.close()
+
+
+def test_who_takes_nothing_of_a_long_answer_is_left(ends: tuple[Connection, socket.socket]) -> None:
+    def send() -> None:
+        for _ in range(100):
+            ends[0].sendall(b"x" * 100_000)
+
+    with pytest.raises(ConnectionResetError):
+        send()
+    assert ends[0].unsent < 1_200_000
 
 
 @pytest.mark.parametrize(
