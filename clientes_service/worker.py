@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from clientes_service.connection import Connection
@@ -79,8 +80,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self._drop(conn)
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
-        """Whether the connection can be used again: not where more of what was refused is coming."""
-        return not conn.sock.is_refused and bool(super()._keepalive_after(conn, keepalive))
+        """Whether the connection can be used again: not where more of what was refused, or not read, is coming."""
+        conn.sock.is_over = True  # so that the thread does not wait for it
+        try:
+            return not conn.sock.is_refused and super()._keepalive_after(conn, keepalive) and not conn.sock.is_refused
+        except (OSError, ParseException):  # malformed; but the request has its answer
+            return False
 
     def _is_late(self, conn: TConn, now: float) -> bool:
         sock: Connection = conn.sock

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import select
 import socket
 import subprocess
@@ -28,6 +29,8 @@ CHUNKS = (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"400\r\n" + b"1" * 1000
 EXPECTED = (HEAD + b"Expect: 100-continue\r\nContent-Length: 50000\r\n\r\n", b"{" + b" " * 1000)
 LARGE = (HEAD + b"Content-Length: 9000000\r\n\r\n" + b" " * 1_200_000, b" " * 1000)
 READS = (b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n", b"")
+UNREAD = (b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n", b" " * 1000)
+ZEROS = (HEAD + b"Content-Length: " + b"50000".zfill(30) + b"\r\n\r\n", b" " * 1000)
 CLOSES = (b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"")
 
 pytestmark = pytest.mark.sqlite  # no database has a part in this
@@ -95,9 +98,9 @@ def times(server: Server, seconds: float) -> list[float]:
     return sorted(took)
 
 
-@pytest.mark.parametrize("kind", [HEADS, BODIES, CHUNKS, EXPECTED, LARGE, READS, CLOSES])
+@pytest.mark.parametrize("kind", [HEADS, BODIES, CHUNKS, EXPECTED, LARGE, READS, UNREAD, ZEROS, CLOSES])
 def test_slow_callers_hold_nobody_up(server: Server, kind: tuple[bytes, bytes]) -> None:
-    with slow_callers(server, *kind, count=COUNT if kind is not LARGE else 30):
+    with slow_callers(server, *kind, count=COUNT if kind not in (LARGE, UNREAD) else 30):
         took = times(server, SECONDS)
     print(f"{len(took)} answers, the slowest {took[-1]:.3f} s")
     assert took[int(len(took) * 0.99)] < 1.0 * SLACK
@@ -240,11 +243,14 @@ class Small:
             return wire.reader.read()
 
 
-def test_an_answer_that_fails_in_its_middle_ends_no_worker(tmp_path: Path) -> None:
-    """gunicorn closes such a connection in its thread."""
+def test_an_answer_that_fails_in_its_middle_ends_no_worker_and_holds_no_thread(tmp_path: Path) -> None:
+    """gunicorn closes such a connection in its thread, and waits there for the caller to hang up."""
     with Small(tmp_path) as small:
         for path in ("/falla", "/", "/falla", "/"):
             assert b"vivo" in small.answer(path)
+        with slow_callers(small, b"GET /falla HTTP/1.1\r\nHost: x\r\n\r\n", b"", count=2):
+            time.sleep(0.5)
+            assert b"vivo" in small.answer("/")
     assert small.booted() == 1
 
 
@@ -267,6 +273,29 @@ def test_tls_is_refused(tmp_path: Path) -> None:
     assert "TLS belongs to a proxy in front" in small.log.read_text()
 
 
+def test_a_body_that_nobody_reads_is_not_waited_for(server: Server) -> None:
+    """What comes of it later would be taken for another request."""
+    with connected(server.url) as wire:
+        wire.socket.settimeout(5)
+        wire.socket.sendall(UNREAD[0])
+        assert wire.reader.read().count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("coding", [b"identity", b"gzip"])
+def test_a_coding_without_chunks_is_refused_at_once(server: Server, coding: bytes) -> None:
+    with connected(server.url) as wire:
+        wire.socket.settimeout(5)
+        wire.socket.sendall(HEAD + b"Transfer-Encoding: " + coding + b"\r\n\r\n")
+        assert wire.reader.readline().split()[1] == b"400"
+
+
+def test_what_is_malformed_behind_an_answer_gets_no_second_one(server: Server) -> None:
+    with connected(server.url) as wire:
+        wire.socket.settimeout(5)
+        wire.socket.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+        assert wire.reader.read().count(b"HTTP/1.1 ") == 1
+
+
 @pytest.fixture
 def ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Connection, socket.socket]]:
     """A connection that keeps a megabyte and is patient for a second, and the caller's end."""
@@ -287,6 +316,30 @@ def test_who_takes_nothing_of_a_long_answer_is_left(ends: tuple[Connection, sock
     with pytest.raises(ConnectionResetError):
         send()
     assert ends[0].unsent < 1_200_000
+
+
+def test_who_takes_a_long_answer_slowly_gets_it_all(ends: tuple[Connection, socket.socket]) -> None:
+    """And the file that keeps it does not become as long as the answer."""
+    pieces = [os.urandom(100_000) for _ in range(60)]
+    taken = bytearray()
+
+    def take() -> None:
+        while len(taken) < 6_000_000:
+            taken.extend(ends[1].recv(50_000))
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    longest = 0
+    for piece in pieces:
+        ends[0].sendall(piece)
+        if ends[0].outbox:
+            longest = max(longest, ends[0].outbox.seek(0, 2))
+    while not ends[0].flush():
+        time.sleep(0.01)
+    thread.join(timeout=20)
+    assert bytes(taken) == b"".join(pieces)
+    assert longest < 1_200_000
 
 
 @pytest.mark.parametrize(
