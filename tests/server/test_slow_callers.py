@@ -41,6 +41,11 @@ def server(start_server: Callable[..., Server]) -> Server:
     return start_server(workers=2)
 
 
+@pytest.fixture(scope="module")
+def small_server(start_server: Callable[..., Server]) -> Server:
+    return start_server(workers=2, GUNICORN_CMD_ARGS="--worker-connections 20")
+
+
 @contextmanager
 def slow_callers(
     server: "Server | Small", begun: bytes, then: bytes, count: int = COUNT
@@ -254,12 +259,31 @@ def test_an_answer_that_fails_in_its_middle_ends_no_worker_and_holds_no_thread(t
     assert small.booted() == 1
 
 
+def test_a_process_that_may_open_few_files_takes_fewer_callers(tmp_path: Path) -> None:
+    """A worker that may not open one more would end."""
+    with Small(tmp_path, files=200) as small, slow_callers(small, *HEADS, count=220):
+        time.sleep(5)
+        assert b"vivo" in small.answer("/")
+    assert small.booted() == 1
+
+
 def test_what_is_half_sent_does_not_hold_up_the_end(tmp_path: Path) -> None:
     """It would be waited for until graceful_timeout: here 30 seconds."""
     with Small(tmp_path) as small, slow_callers(small, *HEADS, count=20):
         time.sleep(0.5)
         small.process.terminate()
         small.process.wait(timeout=5 * SLACK)
+
+
+def test_an_upload_that_goes_on_is_answered_before_the_end(tmp_path: Path) -> None:
+    with Small(tmp_path) as small, connected(small.url) as wire:
+        wire.socket.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n\r\n")
+        for piece in range(8):
+            wire.socket.sendall(b" " * 50_000)
+            time.sleep(0.5 if piece < 7 else 0)
+            if piece == 4:
+                small.process.terminate()
+        assert b"200" in wire.reader.readline()
 
 
 def test_tls_is_refused(tmp_path: Path) -> None:
@@ -271,6 +295,31 @@ def test_tls_is_refused(tmp_path: Path) -> None:
     finally:
         small.process.kill()
     assert "TLS belongs to a proxy in front" in small.log.read_text()
+
+
+# Each of them fills both workers, which take 20 connections, several times.
+@pytest.mark.parametrize(
+    ("begun", "count"),
+    [(HEADS[1] + b"x" * 20_000, 100), (CLOSES[0].replace(b"close", b"keep-alive"), 80), (READS[0] * 6, 80)],
+    ids=["asking", "kept", "taking"],
+)
+def test_where_there_is_no_room_somebody_has_to_leave(small_server: Server, begun: bytes, count: int) -> None:
+    with slow_callers(small_server, begun, b"", count), slow_callers(small_server, HEADS[1][:200], b"", 20):
+        time.sleep(0.5)
+        with connected(small_server.url) as wire:
+            wire.socket.settimeout(10)
+            began = time.monotonic()
+            assert wire.call("GET", "/healthz").status == 200
+            print(f"{time.monotonic() - began:.1f} s")
+
+
+def test_many_requests_that_stop_short_do_not_fill_the_memory(server: Server) -> None:
+    before = sum(memory(pid, "VmRSS") for pid in server.workers())
+    with slow_callers(server, HEAD + b"Content-Length: 1090000\r\n\r\n" + b" " * 1_000_000, b"", count=400):
+        time.sleep(5)
+        after = sum(memory(pid, "VmRSS") for pid in server.workers())
+    print(before, after)
+    assert after - before < 320_000_000
 
 
 def test_a_body_that_nobody_reads_is_not_waited_for(server: Server) -> None:
