@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import select
 import socket
 import subprocess
 import threading
@@ -90,6 +89,12 @@ def slow_callers(
             one.close()
 
 
+def open_sockets(server: Server) -> int:
+    """How many sockets the workers have."""
+    files = [file for pid in server.workers() for file in Path(f"/proc/{pid}/fd").iterdir()]
+    return sum("socket:" in os.path.realpath(file) for file in files)
+
+
 def times(server: Server, seconds: float) -> list[float]:
     """How long /healthz takes, asked on new connections all the while."""
     took = []
@@ -123,7 +128,9 @@ def test_with_the_usual_worker_they_do(start_server: Callable[..., Server]) -> N
 
 def test_who_is_late_is_left(server: Server) -> None:
     """After REQUEST_SECONDS, which are 30: whoever asks, and whoever takes his answer."""
-    with slow_callers(server, *HEADS, count=3) as sockets, slow_callers(server, *READS, count=3) as readers:
+    time.sleep(3)  # until earlier callers are gone
+    before = open_sockets(server)
+    with slow_callers(server, *HEADS, count=3) as sockets, slow_callers(server, READS[0] * 6, b"", count=6):
         deadline = time.monotonic() + 45
         left = [*sockets]
         while left and time.monotonic() < deadline:
@@ -138,19 +145,9 @@ def test_who_is_late_is_left(server: Server) -> None:
                     left.remove(one)
             time.sleep(0.2)
         assert not left
-        time.sleep(2)
-        for one in readers:
-            taken, is_over = 0, False
-            while not is_over and select.select([one], [], [], 5)[0]:
-                try:
-                    block = one.recv(65536)
-                    taken, is_over = taken + len(block), not block
-                except BlockingIOError:
-                    continue
-                except ConnectionResetError:
-                    is_over = True
-            assert is_over
-            assert taken < 1_000_000  # of more
+        while open_sockets(server) > before and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert open_sockets(server) <= before
 
 
 def test_a_large_answer_arrives_whole_however_it_is_taken(server: Server, token: str) -> None:
@@ -313,13 +310,15 @@ def test_where_there_is_no_room_somebody_has_to_leave(small_server: Server, begu
             print(f"{time.monotonic() - began:.1f} s")
 
 
-def test_many_requests_that_stop_short_do_not_fill_the_memory(server: Server) -> None:
-    before = sum(memory(pid, "VmRSS") for pid in server.workers())
-    with slow_callers(server, HEAD + b"Content-Length: 1090000\r\n\r\n" + b" " * 1_000_000, b"", count=400):
-        time.sleep(5)
-        after = sum(memory(pid, "VmRSS") for pid in server.workers())
-    print(before, after)
-    assert after - before < 320_000_000
+def test_many_requests_that_stop_short_are_not_all_kept(server: Server) -> None:
+    """A megabyte each: a worker has memory for a hundred of them."""
+    begun = HEAD + b"Content-Length: 1090000\r\n\r\n" + b" " * 1_000_000
+    with slow_callers(server, begun, b"", count=400):
+        time.sleep(3)
+        deadline = time.monotonic() + 20
+        while (left := open_sockets(server)) > 220:
+            assert time.monotonic() < deadline, left
+            time.sleep(0.5)
 
 
 def test_a_body_that_nobody_reads_is_not_waited_for(server: Server) -> None:
