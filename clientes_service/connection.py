@@ -1,6 +1,7 @@
 """A caller's connection, as the main loop and a thread of worker.py see it: neither ever waits for the caller."""
 
 import contextlib
+import errno
 import re
 import select
 import socket
@@ -16,7 +17,8 @@ MEMORY_BYTES = 1_000_000  # of an answer that stays in memory
 REQUEST_SECONDS = 30.0  # for a request to arrive
 SLOWEST = 1_000  # bytes in a second, of what takes longer than REQUEST_SECONDS
 SILENT_SECONDS = 10.0  # that a thread waits for more of an upload, or for room
-LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*\r\n")
+LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*0*([0-9]{1,18})[ \t]*\r\n")
+CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r]*chunked")
 EXPECT = re.compile(rb"[^\r]* http/1\.[1-9]\r\n(?:.*\r\n)?expect:[ \t]*100-continue[ \t]*\r\n", re.DOTALL)
 CHUNK = re.compile(rb"([0-9a-fA-F]+)[ \t]*(?:;.*)?", re.DOTALL)
 CHUNK_ENDS = (bytearray(b"\r\n"), bytearray(b"\r"), bytearray())  # as far as it has arrived
@@ -60,10 +62,10 @@ class Connection:
         self.since = time.monotonic()
         self.moved = 0  # bytes since then
 
-    def is_late(self, now: float) -> bool:
-        """Whether the caller takes longer than anybody should."""
+    def is_late(self, now: float, patience: float = REQUEST_SECONDS) -> bool:
+        """Whether the caller takes longer than anybody should, and hardly goes on."""
         passed = now - self.since
-        return passed > REQUEST_SECONDS and self.moved < SLOWEST * passed
+        return passed > patience and self.moved < SLOWEST * passed
 
     def gather(self) -> bool:
         """Take in what has arrived; whether there is something for a thread to do."""
@@ -94,7 +96,7 @@ class Connection:
             if b"\r\nexpect:" in head and EXPECT.match(head):
                 self.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
             length = LENGTH.search(head) if b"\r\ncontent-length:" in head else None
-            self._is_chunked = length is None and b"\r\ntransfer-encoding:" in head
+            self._is_chunked = length is None and bool(CHUNKED.search(head))
             self._end = self._head_end + (int(length[1]) if length else 0)
         if self._is_chunked:
             return self._has_last_chunk()
@@ -147,6 +149,7 @@ class Connection:
         """Return what is there, or wait a moment for more of a large upload; nothing where none comes."""
         if not self.inbox:
             if self.is_over or not self._is_ready(select.POLLIN):
+                self.is_refused = True  # what still comes would be taken for another request
                 return b""
             block = self.raw.recv(size)
             self.moved += len(block)
@@ -175,15 +178,20 @@ class Connection:
                 self.moved += sent
         if sent == len(data):
             return
-        while self.unsent > ANSWER_BYTES:
-            if not self._is_ready(select.POLLOUT):
-                raise ConnectionResetError("the caller does not take his answer")
-            self.flush()
+        if self.outbox and self.outbox.seek(0, 2) > ANSWER_BYTES:  # it keeps what is sent, until it is empty
+            while not self.flush():
+                if not self._is_ready(select.POLLOUT):
+                    raise ConnectionResetError(errno.ECONNRESET, "the caller does not take his answer")
         if self.outbox is None:
             self.outbox = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115 - closed when it is empty
         self.outbox.seek(0, 2)
         self.outbox.write(memoryview(data)[sent:])
         self.unsent += len(data) - sent
+
+    def shutdown(self, how: int) -> None:
+        """Say that no more will come, and wait for no more, as gunicorn does where an answer fails in its middle."""
+        self.is_over = True
+        self.raw.shutdown(how)
 
     def close(self) -> None:
         """Hang up."""

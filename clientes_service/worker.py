@@ -7,6 +7,7 @@ and a connection that is to be closed is left to his good manners for a while.
 """
 
 import contextlib
+import resource
 import selectors
 import socket
 import sys
@@ -19,11 +20,13 @@ from typing import Any
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from clientes_service.connection import Connection
+from clientes_service.connection import REQUEST_SECONDS, Connection
 
 LINGER_SECONDS = 2.0  # for the caller to hang up, once he has his answer (RFC 9112 §9.6)
 REFUSED_SECONDS = 10.0  # the same while he still sends what was refused
 CHECK_SECONDS = 0.5  # between two looks for who is late
+GATHERED_BYTES = 100_000_000  # of requests that are not there yet, for which a worker has memory
+OTHER_FILES = 100  # that a process has open beside its callers'
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -33,6 +36,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self.waiting: dict[TConn, Callable[[TConn], None]] = {}  # what to do when the caller is ready, the oldest first
         self.next_check = 0.0
+
+    def init_process(self) -> None:
+        """Take no more callers than there can be files: a socket for each, and one that keeps his answer."""
+        files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = 2 * self.cfg.worker_connections + OTHER_FILES
+        if 0 <= files < wanted:
+            files = wanted if most < 0 else min(wanted, most)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+            self.worker_connections = max((files - OTHER_FILES) // 2, 1)
+        super().init_process()
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -66,29 +79,38 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
-        """Close what is late; and, where there is no room for new callers, who has not asked for the longest time."""
+        """Close what is late; and, where there is no room for new callers, who is slow, and who asks for nothing."""
         super().murder_pending()
         now = time.monotonic()
         if now < self.next_check:
             return
         self.next_check = now + CHECK_SECONDS
-        for conn in [conn for conn in self.waiting if self._is_late(conn, now)]:
+        gathered = sum(len(conn.sock.inbox) for conn in self.waiting)
+        is_full = self.nr_conns >= self.worker_connections or gathered > GATHERED_BYTES
+        for conn in [conn for conn in self.waiting if self._is_late(conn, now, is_full)]:
             self._drop(conn)
-        if self.nr_conns >= self.worker_connections:
-            asking = [conn for conn, act in self.waiting.items() if act == self._gather]
-            for conn in asking[: max(len(asking) // 10, 1)]:
-                self._drop(conn)
+        if is_full:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Leave half of those who ask for nothing, and half of those whose requests are not there: the oldest."""
+        for conn in list(self.keepalived_conns)[: (len(self.keepalived_conns) + 1) // 2]:
+            conn.timeout = 0.0
+        self.murder_keepalived()
+        asking = [conn for conn, act in self.waiting.items() if act == self._gather]
+        for conn in asking[: (len(asking) + 1) // 2]:
+            self._drop(conn)
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
-        """Whether the connection can be used again: not where more of what was refused is coming, or is malformed.
+        """Whether the connection can be used again: not where more of what was refused, or not read, is coming.
 
-        What nobody read of a body is passed over. gunicorn would give up after 64 KB, as if it had to wait for it.
+        What is there of a body that nobody read is passed over; gunicorn would give up after 64 KB, as if it waited.
         """
-        if not keepalive or conn.sock.is_refused:
-            return False
+        sock: Connection = conn.sock
+        sock.is_over = True  # so that the thread waits for nothing
         try:
-            return bool(conn.parser.finish_body() if conn.sock.is_whole else super()._keepalive_after(conn, keepalive))
-        except ParseException:  # the request has had its answer, and a second one would be taken for the next one's
+            return keepalive and not sock.is_refused and bool(conn.parser.finish_body()) and not sock.is_refused
+        except (OSError, ParseException):  # malformed; but the request has had its answer, and gets no other
             return False
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
@@ -97,12 +119,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             vars(exc).update({name: "..." for name, value in vars(exc).items() if isinstance(value, (str, bytes))})
         super().handle_error(req, client, addr, exc)
 
-    def _is_late(self, conn: TConn, now: float) -> bool:
+    def _is_late(self, conn: TConn, now: float, is_full: bool) -> bool:
         sock: Connection = conn.sock
         if sock.until:
             return now > sock.until
-        is_asking = self.waiting[conn] == self._gather
-        return sock.is_late(now) or (is_asking and not self.alive and now > sock.since + LINGER_SECONDS)
+        is_last = not self.alive and self.waiting[conn] == self._gather
+        return sock.is_late(now, LINGER_SECONDS if is_full or is_last else REQUEST_SECONDS)
 
     def _wait(self, conn: TConn, event: int, act: Callable[[TConn], None]) -> None:
         try:

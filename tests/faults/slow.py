@@ -21,10 +21,13 @@ CHUNKS = (HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"400\r\n" + b"1" * 1000
 EXPECTED = (HEAD + b"Expect: 100-continue\r\nContent-Length: 50000\r\n\r\n", b"{" + b" " * 1000)
 LARGE = (HEAD + b"Content-Length: 9000000\r\n\r\n" + b" " * 1_200_000, b" " * 1000)
 READS = (b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n", b"")
+UNREAD = (b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n", b" " * 1000)
+ZEROS = (HEAD + b"Content-Length: " + b"50000".zfill(30) + b"\r\n\r\n", b" " * 1000)
 CLOSES = (b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", b"")
 # The first are tried in the suite. Of an upload that a thread reads, fewer callers are promised to do no harm.
 KINDS = {"head": (HEADS, COUNT), "body": (BODIES, COUNT), "read": (READS, COUNT), "chunks": (CHUNKS, COUNT),
-         "expect": (EXPECTED, COUNT), "close": (CLOSES, COUNT), "upload": (LARGE, 30)}  # fmt: skip
+         "expect": (EXPECTED, COUNT), "close": (CLOSES, COUNT), "zeros": (ZEROS, COUNT), "upload": (LARGE, 30),
+         "unread": (UNREAD, 30)}  # fmt: skip
 LONG, SHORT = 30.0, 1.0  # seconds of a round
 LIMIT = 1.0  # seconds for 99 of 100 answers
 
