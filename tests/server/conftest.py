@@ -106,6 +106,14 @@ class Server:
         return self.process.wait(timeout=30)
 
 
+def wait_for(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds, which must be soon."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def memory(pid: int, which: str) -> int:
     """What memory a process has (`VmRSS`), or the most that it ever had (`VmHWM`), in bytes."""
     status = Path(f"/proc/{pid}/status").read_text()

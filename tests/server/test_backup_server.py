@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 from clientes_service import db
 from tests.backups import edit, rows_of
 from tests.conftest import EMPRESA, PASSWORD
-from tests.server.conftest import ADMIN_DNI, BIN, ROOT, Server
+from tests.server.conftest import ADMIN_DNI, BIN, ROOT, Server, wait_for
 from tests.server.wire import connected, sign_in
 
 pytestmark = pytest.mark.sqlite
@@ -98,13 +97,6 @@ def test_a_backup_under_writers_is_of_one_moment_and_restores_into_a_new_epoch(s
 
 def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_service_without_a_connection_and_a_worker_without_its_master_are_in_use(
