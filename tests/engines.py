@@ -44,12 +44,12 @@ class PostgresDatabases:
 
     def __init__(self, cluster: Cluster, fill: Callable[[str], None]) -> None:
         self.cluster, self.numbers = cluster, itertools.count()
+        self.admin = psycopg.connect(cluster.url, autocommit=True)
         self._admin("CREATE DATABASE plantilla")
         fill(cluster.url_of("plantilla"))
 
     def _admin(self, statement: str) -> None:
-        with psycopg.connect(self.cluster.url, autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+        self.admin.execute(statement)  # type: ignore[call-overload]
 
     def _create(self, template: str) -> str:
         name = f"prueba_{next(self.numbers)}"

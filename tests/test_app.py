@@ -10,6 +10,8 @@ from werkzeug.exceptions import HTTPException
 from clientes_service.http import Answer
 from tests.conftest import Caller, assert_problem
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 ASKED: list[dict[str, Any]] = [
     {"path": "/api/clientes/5"},
     {"path": "/api/clientes/5", "method": "PUT"},

@@ -8,6 +8,8 @@ import pytest
 
 import clientes_service
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 PACKAGE = Path(clientes_service.__file__).parent
 OURS = "clientes_service"
 

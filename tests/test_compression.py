@@ -15,6 +15,8 @@ from clientes_service.compression import MIN_BYTES
 from tests.conftest import Caller, assert_problem
 from tests.files.conftest import as_form
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:

@@ -17,6 +17,8 @@ from psycopg.conninfo import conninfo_to_dict
 from clientes_service.config import Config, ConfigError, load, sqlite_file
 from tests.conftest import SECRET
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 RSA_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
 EC_KEY = ec.generate_private_key(ec.SECP256R1()).public_key()
 RSA_PEM, EC_PEM = (

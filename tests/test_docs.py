@@ -10,6 +10,8 @@ from clientes_service.docs import FILES
 from clientes_service.errors import CATALOGUE
 from tests.conftest import Caller, assert_problem
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 KINDS = {"css": "text/css", "js": "text/javascript"}
 
 

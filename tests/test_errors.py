@@ -12,6 +12,8 @@ from clientes_service.app import create_app
 from clientes_service.auth.guards import public
 from tests.conftest import EMPRESA, Caller, assert_problem
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 JSON = "application/json"
 
 

@@ -10,6 +10,8 @@ from flask import Flask
 from clientes_service import errors
 from tests.test_routes import GUARDED, PUBLIC
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 UNDOCUMENTED = {"GET /", "GET /docs", "GET /docs/<name>", "GET /errores/<slug>", "GET /openapi.json"}
 METHODS = ("get", "post", "put", "delete")
 

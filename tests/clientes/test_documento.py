@@ -15,6 +15,8 @@ from clientes_service.clientes.documento import (
     same_person,
 )
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 
 @pytest.mark.parametrize("numero", ["20100070970", "20100047218", "20131312955"])
 def test_known_rucs_have_a_valid_check_digit(numero: str) -> None:
