@@ -16,7 +16,7 @@ run: .venv/installed ## Install, migrate, make the first ADMIN, and serve on 127
 test: .venv/installed-dev ## Run the whole suite
 	$(BIN)/python -m pytest
 
-test-postgres: .venv/installed-dev ## Run the whole suite on PostgreSQL, which must be installed: apt install postgresql
+test-postgres: .venv/installed-dev ## Run on PostgreSQL all that a database has a part in: needs apt install postgresql
 	$(BIN)/python -m pytest --engine postgresql
 
 lint: .venv/installed-dev ## Look for mistakes and untidiness

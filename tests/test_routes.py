@@ -88,6 +88,7 @@ HOWS = (
 )  # fmt: skip
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("route", sorted(GUARDED))
 @pytest.mark.parametrize("how", HOWS)
 def test_a_token_that_does_not_hold_opens_no_route(
@@ -105,6 +106,7 @@ def test_the_forger_makes_a_good_token_when_it_changes_nothing(app: Flask, admin
     assert call(Caller(app, signed(claims_of(admin.token or ""))), "GET /api/usuarios").status_code == 200
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("route", sorted(GUARDED - EITHER))
 def test_a_token_of_the_other_kind_opens_no_route(app: Flask, admin: Caller, stored: Any, route: str) -> None:
     wrong = admin.token if route in REFRESH else admin.refresh_token

@@ -133,6 +133,7 @@ def worker(server: Server, token: str) -> int:
     return server.worker()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_soon_and_costs_the_worker_little(
     server: Server, token: str, worker: int, name: str
@@ -150,6 +151,7 @@ def test_a_hostile_file_is_refused_soon_and_costs_the_worker_little(
         assert wire.call("GET", "/api/clientes?size=1").status == 200
 
 
+@pytest.mark.sqlite
 def test_nothing_is_left_of_files_that_were_refused(server: Server, token: str, tmp_path: Path) -> None:
     folder = tmp_path / "tmp"
     folder.mkdir()
@@ -164,6 +166,7 @@ def test_nothing_is_left_of_files_that_were_refused(server: Server, token: str, 
     assert list(folder.iterdir()) == []
 
 
+@pytest.mark.sqlite
 def test_a_chunked_upload_over_the_limit_is_413(start_server: Callable[..., Server]) -> None:
     server = start_server(workers=1, CLIENTES_IMPORT_MAX_MB="1")
     token = str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])
@@ -182,6 +185,7 @@ def test_a_chunked_upload_over_the_limit_is_413(start_server: Callable[..., Serv
         assert status in expected
 
 
+@pytest.mark.sqlite
 def test_who_sends_in_vain_is_told_why(start_server: Callable[..., Server]) -> None:
     server = start_server(workers=1, CLIENTES_IMPORT_MAX_MB="1")
     token = str(sign_in(server.url, ADMIN_DNI, PASSWORD)["token"])

@@ -19,6 +19,8 @@ from examples import load_clients
 from tests.conftest import PASSWORD
 from tests.server.conftest import ADMIN_DNI, ROOT, Server
 
+pytestmark = pytest.mark.sqlite  # about the program, not about what it calls
+
 FIELDS = ["nombre", "tipoCliente", "tipoDocumento", "numeroDocumento", "codigoCliente", "direccion", "telefono",
           "email", "contactoRepresentante"]  # fmt: skip
 

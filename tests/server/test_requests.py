@@ -11,6 +11,8 @@ from tests.conftest import PASSWORD
 from tests.server.conftest import ADMIN_DNI, Server, memory
 from tests.server.wire import connected, sign_in
 
+pytestmark = pytest.mark.sqlite  # no database has a part in this
+
 WRONG = json.dumps({"dni": ADMIN_DNI, "password": "equivocada-del-todo"}).encode()
 
 

@@ -18,6 +18,8 @@ from tests.conftest import EMPRESA, PASSWORD
 from tests.server.conftest import ADMIN_DNI, Server
 from tests.server.wire import connected, sign_in
 
+pytestmark = pytest.mark.sqlite  # about the program; what it relies on is tried on both engines
+
 DAY = 86_400
 PAUSE = 0.01  # seconds before a second try
 
@@ -340,7 +342,6 @@ def restored(server: Server, backup: str) -> None:
     server.start()
 
 
-@pytest.mark.sqlite
 def test_a_restore_brings_back_what_was_created_but_nobody_who_was_let_go(
     own_server: Server, phone: Callable[..., Phone]
 ) -> None:
@@ -378,7 +379,6 @@ def test_a_restore_brings_back_what_was_created_but_nobody_who_was_let_go(
     assert sorted(shown["codigoCliente"] for shown in ana.clients().values()) == ["AJENO", "ANTES", "QUEDA", "VUELVE"]
 
 
-@pytest.mark.sqlite
 def test_another_database_under_the_same_numbers_gets_what_was_created(
     own_server: Server, start_server: Callable[..., Server], phone: Callable[..., Phone]
 ) -> None:
