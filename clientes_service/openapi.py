@@ -11,6 +11,7 @@ from flask import Flask, Response
 from marshmallow import fields
 
 from clientes_service import __version__, errors
+from clientes_service.auth import cookie
 from clientes_service.errors import ServiceError
 from clientes_service.fields import camelcase
 from clientes_service.http import IdConverter, problem_response
@@ -21,6 +22,13 @@ ETAG = {"ETag": {"description": "The version, in quotes", "schema": {"type": "st
 ATTACHMENT = {"Content-Disposition": {"description": "Its name", "schema": {"type": "string"}, "required": True}}
 LOCATION = {"Location": {"description": "Its address", "schema": {"type": "string"}, "required": True}}
 REQUEST_ID = {"X-Request-Id": {"description": "Names this exchange in the logs", "schema": {"type": "string"}}}
+
+IN_COOKIE = {
+    "in": "header",
+    "name": cookie.HEADER,
+    "schema": {"type": "string", "enum": ["cookie"]},
+    "description": f"For pages: the refresh token is in the HttpOnly cookie `{cookie.NAME}`, not in the body",
+}
 
 DESCRIPTION = """\
 The people and organizations that receive work orders.
@@ -48,6 +56,12 @@ def conditional(header: str) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def in_cookie(view: View) -> View:
+    """Declare that a view gives, takes or drops the refresh token in a cookie where it is asked to."""
+    view.in_cookie = True  # type: ignore[attr-defined]
+    return view
 
 
 class ProblemField(ma.Schema):
@@ -137,6 +151,8 @@ class _OperationPlugin(BasePlugin):
             operation["operationId"] = camelcase(rule.endpoint.rpartition(".")[2])
             operation["security"] = [{"bearer": []}] if getattr(view, "permiso", None) else []
             self._add_conditional(view, operation)
+            if getattr(view, "in_cookie", False):
+                operation.setdefault("parameters", []).append(dict(IN_COOKIE))
             responses = {str(status): answer for status, answer in operation.get("responses", {}).items()}
             for answer in responses.values():
                 if isinstance(answer, dict):

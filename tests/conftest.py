@@ -125,7 +125,7 @@ class Caller:
 
     def __call__(self, method: str, path: str, headers: dict[str, str] | None = None, **kwargs: Any) -> TestResponse:
         authorization = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        with self.app.test_client() as client:
+        with self.app.test_client(use_cookies=False) as client:  # which would drop a Cookie header
             return client.open(path, method=method, headers={**authorization, **(headers or {})}, **kwargs)
 
     def get(self, path: str, **kwargs: Any) -> TestResponse:

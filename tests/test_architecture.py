@@ -68,7 +68,8 @@ def is_flask(name: str) -> bool:
 
 def may_know_http(module: str) -> bool:
     """The rooms that CONTRIBUTING.md lets import Flask."""
-    rooms = ("app", "compression", "http", "parser", "openapi", "health", "docs", "auth.guards", "auth.tokens")
+    rooms = ("app", "compression", "http", "parser", "openapi", "health", "docs", "office")
+    rooms += ("auth.cookie", "auth.guards", "auth.tokens")
     return module in rooms or module.rpartition(".")[2] == "views"
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from flask import Flask, current_app, g
 
 from clientes_service import errors
-from clientes_service.auth import service, tokens
+from clientes_service.auth import cookie, service, tokens
 from clientes_service.auth.roles import PERMISOS, Permiso, Rol
 from clientes_service.auth.service import Activo, TokenClaims
 from clientes_service.config import Config
@@ -53,7 +53,9 @@ def authenticate() -> None:
     view: Any = current_app.view_functions[asked.endpoint]
     if view.permiso is None:
         return
-    encoded = tokens.bearer_token(asked.environ.get("HTTP_AUTHORIZATION"))
+    header = asked.environ.get("HTTP_AUTHORIZATION")
+    kept = cookie.token(asked) if header is None and "refresh" in view.accepts else None
+    encoded = kept or tokens.bearer_token(header)
     identity = _local(encoded, view.accepts, config) if config.local_auth else _external(encoded, config)
     g.identity = identity
     asked.environ["clientes.user_id"] = identity.id  # for the access log

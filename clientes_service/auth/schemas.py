@@ -71,7 +71,9 @@ class Tokens(Schema):
         required=True, metadata={"description": "Access token, for the Authorization header", "example": "eyJ…"}
     )
     refresh_token = fields.String(
-        required=True, metadata={"description": "For POST /auth/refresh alone", "example": "eyJ…"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "For POST /auth/refresh alone; null where it is in the cookie", "example": "eyJ…"},
     )
     expira_en = fields.Integer(
         required=True, metadata={"description": "Seconds that the access token lives", "example": 900}

@@ -5,25 +5,27 @@ from typing import Any
 from flask import Response, g, request
 
 from clientes_service import errors
-from clientes_service.auth import schemas, service, tokens, usuarios
+from clientes_service.auth import cookie, schemas, service, tokens, usuarios
 from clientes_service.auth.guards import Identity, public, requires
 from clientes_service.auth.models import Usuario
 from clientes_service.auth.roles import Permiso
 from clientes_service.http import Blueprint, json_response, no_content
-from clientes_service.openapi import LOCATION, raises
+from clientes_service.openapi import LOCATION, in_cookie, raises
 
 auth = Blueprint("auth", __name__, url_prefix="/auth", description="Sign in and out")
 users = Blueprint("usuarios", __name__, url_prefix="/api/usuarios", description="Accounts, for ADMIN")
 
+TOKENS = schemas.Tokens()
 USUARIO = schemas.Usuario()
 
 
 @auth.post("")
 @public
 @raises(errors.CredencialesInvalidas, errors.DemasiadosIntentos)
+@in_cookie
 @auth.arguments(schemas.Credentials)
 @auth.response(200, schemas.Tokens)
-def sign_in(credentials: dict[str, str]) -> dict[str, Any]:
+def sign_in(credentials: dict[str, str]) -> Response:
     """Sign in
 
     An unknown DNI, a wrong password and an inactive user get the same answer, in the same time.
@@ -34,8 +36,9 @@ def sign_in(credentials: dict[str, str]) -> dict[str, Any]:
 
 @auth.post("/refresh")
 @requires(Permiso.SESION, accepts=("refresh",))
+@in_cookie
 @auth.response(200, schemas.Tokens)
-def refresh() -> dict[str, Any]:
+def refresh() -> Response:
     """Get a new pair of tokens
 
     The bearer is the refresh token. It may be presented again until a token of the new pair has been used; after
@@ -47,6 +50,7 @@ def refresh() -> dict[str, Any]:
 
 @auth.post("/logout")
 @requires(Permiso.SESION, accepts=("access", "refresh"))
+@in_cookie
 @auth.response(204)
 def sign_out() -> Response:
     """Sign out
@@ -55,7 +59,10 @@ def sign_out() -> Response:
     """
     _, claims = _session()
     service.sign_out(claims.sesion)
-    return no_content()
+    answer = no_content()
+    if cookie.is_wanted(request):
+        cookie.forget(answer)
+    return answer
 
 
 @auth.get("/validar-token")
@@ -111,9 +118,14 @@ def update_usuario(datos: dict[str, Any], id: int) -> Usuario:
     return usuarios.update_usuario(id, datos)
 
 
-def _tokens(ticket: service.Ticket) -> dict[str, Any]:
-    usuario = ticket.usuario
-    return {**tokens.issue(ticket), "nombre": usuario.nombre, "email": usuario.email, "rol": usuario.rol}
+def _tokens(ticket: service.Ticket) -> Response:
+    usuario, pair = ticket.usuario, tokens.issue(ticket)
+    in_cookie = cookie.is_wanted(request)
+    shown = {**pair, "nombre": usuario.nombre, "email": usuario.email, "rol": usuario.rol}
+    answer = json_response(TOKENS.dump({**shown, "refresh_token": None} if in_cookie else shown))
+    if in_cookie:
+        cookie.keep(answer, pair["refresh_token"])
+    return answer
 
 
 def _session() -> tuple[service.Activo, service.TokenClaims]:
