@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import Map, MapAdapter
 from werkzeug.sansio.utils import get_host
 
-from clientes_service import compression, db, docs, health, http, logs, openapi
+from clientes_service import compression, db, docs, health, http, logs, office, openapi
 from clientes_service import config as settings
 from clientes_service.auth import guards, passwords, tokens
 from clientes_service.auth.views import auth, users
@@ -120,6 +120,7 @@ def create_app(config: Config | None = None) -> Flask:
     if config.local_auth:
         for blueprint in (auth, users):
             api.register_blueprint(blueprint)
+    app.register_blueprint(office.blp)
     app.register_blueprint(docs.errors_blp)
     if config.docs:
         app.register_blueprint(docs.blp)

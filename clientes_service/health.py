@@ -16,7 +16,7 @@ from clientes_service.openapi import raises
 blp = Blueprint("health", __name__, description="For load balancers and monitors")
 logger = logging.getLogger(__name__)
 
-NEEDS_NO_SCHEMA = ("health", "metrics", "docs", "errores")
+NEEDS_NO_SCHEMA = ("health", "metrics", "docs", "errores", "office")
 
 
 class Alive(Schema):

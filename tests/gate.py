@@ -13,7 +13,7 @@ from tests.conftest import SECRET
 
 # The role table, by what each call needs. A route that is in none of these fails the suite.
 PUBLIC = {
-    "GET /", "GET /docs", "GET /docs/<name>", "GET /errores/<slug>", "GET /openapi.json",
+    "GET /", "GET /oficina/<path:name>", "GET /docs", "GET /docs/<name>", "GET /errores/<slug>", "GET /openapi.json",
     "GET /healthz", "GET /readyz", "GET /metrics", "POST /auth",
 }  # fmt: skip
 ACCESS = {"GET /auth/validar-token"}

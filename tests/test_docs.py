@@ -79,11 +79,6 @@ def test_the_document_is_served_to_anyone(app: Flask, anonimo: Caller) -> None:
     assert {"/auth", "/api/clientes", "/api/clientes/{id}", "/api/usuarios"} <= answer.json["paths"].keys()
 
 
-def test_the_front_door_leads_to_the_documentation(anonimo: Caller) -> None:
-    answer = anonimo.get("/")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
-
-
 @pytest.mark.parametrize("code", sorted(CATALOGUE))
 def test_every_error_code_has_a_page(anonimo: Caller, code: str) -> None:
     kind = CATALOGUE[code]

@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, redirect, render_template, send_from_directory
-from werkzeug import Response as AnyResponse
+from flask import Blueprint, Response, current_app, jsonify, render_template, send_from_directory
 
 from clientes_service import errors
 from clientes_service.auth.guards import public
@@ -30,13 +29,6 @@ DOCS_POLICY = (
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 PAGE_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-
-@blp.get("/")
-@public
-def home() -> AnyResponse:
-    """Lead to the documentation."""
-    return redirect("/docs")
 
 
 @blp.get("/openapi.json")

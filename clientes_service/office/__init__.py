@@ -1,0 +1,42 @@
+"""The office page: static files, which talk to the public API alone. Nothing here reads or writes a client."""
+
+from pathlib import Path
+
+from flask import Blueprint, Response, send_from_directory
+
+from clientes_service import errors
+from clientes_service.auth.guards import public
+
+blp = Blueprint("office", __name__)
+
+STATIC = Path(__file__).parent / "static"
+FILES = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()}
+# No script, style or image but those served from here, none inside the page, and no form that is sent elsewhere.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@blp.get("/")
+@public
+def page() -> Response:
+    """Serve the page."""
+    return _file("index.html")
+
+
+@blp.get("/oficina/<path:name>")
+@public
+def asset(name: str) -> Response:
+    """Serve a file of the page."""
+    if name not in FILES:
+        raise errors.NoEncontrado
+    return _file(name)
+
+
+def _file(name: str) -> Response:
+    """A file that the browser keeps, and asks about each time: after an upgrade it has the new one at once."""
+    response = send_from_directory(STATIC, name)
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["Content-Security-Policy"] = POLICY
+    return response

@@ -1,0 +1,122 @@
+// The page: who is signed in, which view is open, and what was done last.
+
+import { onExpired, resume, signOut } from "./api.js";
+import { List } from "./list.js";
+import { html, may, render, useCallback, useEffect, useRef, useState } from "./parts.js";
+import { SignIn, SignInAgain } from "./signin.js";
+
+const NOTICE_SECONDS = 10;
+// The other views are loaded when they are opened. `#/clientes/12` opens the client with this id.
+const VIEWS = [
+  [/^#\/nuevo$/, () => import("./cliente.js"), () => ({})],
+  [/^#\/clientes\/(\d+)$/, () => import("./cliente.js"), ([, id]) => ({ id: Number(id) })],
+  [/^#\/importar$/, () => import("./import.js"), () => ({})],
+  [/^#\/usuarios$/, () => import("./usuarios.js"), () => ({})],
+  [/^#\/servicio$/, () => import("./status.js"), () => ({})],
+];
+
+function useHash() {
+  const [hash, setHash] = useState(location.hash);
+  useEffect(() => {
+    const changed = () => setHash(location.hash);
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return hash;
+}
+
+/** The view that an address opens: `{View, props}`, or null for the list. */
+function useView(hash) {
+  const [opened, setOpened] = useState(null);
+  useEffect(() => {
+    const [pattern, load, take] = VIEWS.find(([pattern]) => pattern.test(hash)) ?? [];
+    let isLeft = false;
+    if (pattern) {
+      load().then(({ View }) => isLeft || setOpened({ View, props: take(pattern.exec(hash)), key: hash }));
+    } else {
+      setOpened(null);
+    }
+    return () => {
+      isLeft = true;
+    };
+  }, [hash]);
+  return opened;
+}
+
+function App() {
+  const [usuario, setUsuario] = useState(undefined); // undefined: not known yet; null: nobody
+  const [expired, setExpired] = useState(null); // keeps a promise once there is a new session
+  const [notice, setNotice] = useState(null);
+  const [change, setChange] = useState(0); // grows with each write, so that the list looks again
+  const main = useRef();
+  const opened = useView(useHash());
+
+  useEffect(() => {
+    onExpired(() => new Promise((resolve) => setExpired({ resolve })));
+    resume().then(setUsuario, () => setUsuario(null));
+  }, []);
+  useEffect(() => {
+    if (!notice) return undefined;
+    const timer = setTimeout(() => setNotice(null), NOTICE_SECONDS * 1000);
+    return () => clearTimeout(timer);
+  }, [notice]);
+  useEffect(() => opened && main.current?.querySelector("h1")?.focus(), [opened?.key]);
+
+  /** Tell what was done; `undo` is offered for a moment: `{label, act}`. */
+  const tell = useCallback((text, undo) => setNotice({ text, undo }), []);
+  const changed = useCallback(() => setChange((count) => count + 1), []);
+  const leave = async () => {
+    await signOut().catch(() => {});
+    location.hash = "";
+    location.reload();
+  };
+
+  if (usuario === undefined) return html`<p class="waiting" role="status">Cargando…</p>`;
+  if (usuario === null) return html`<${SignIn} onSignedIn=${setUsuario} />`;
+  const context = { usuario, tell, changed };
+  return html`
+    <${Header} usuario=${usuario} onLeave=${leave} />
+    <main ref=${main}>
+      <div hidden=${!!opened}><${List} ...${context} change=${change} isShown=${!opened} /></div>
+      ${opened && html`<${opened.View} key=${opened.key} ...${context} ...${opened.props} />`}
+    </main>
+    <${Notice} notice=${notice} onDone=${() => setNotice(null)} />
+    ${expired && html`
+      <${SignInAgain} onLeave=${leave} onSignedIn=${(signedIn) => {
+        setUsuario(signedIn);
+        setExpired(null);
+        expired.resolve();
+      }} />
+    `}
+  `;
+}
+
+function Header({ usuario, onLeave }) {
+  return html`
+    <header>
+      <a class="brand" href="#/">Clientes</a>
+      <nav aria-label="Vistas">
+        ${may.manage(usuario.rol) && html`<a href="#/importar">Importar</a>`}
+        ${may.administer(usuario.rol) && html`<a href="#/usuarios">Usuarios</a>`}
+        ${may.administer(usuario.rol) && html`<a href="#/servicio">Servicio</a>`}
+      </nav>
+      <span class="who">${usuario.nombre}</span>
+      <button class="link" onClick=${onLeave}>Salir</button>
+    </header>
+  `;
+}
+
+function Notice({ notice, onDone }) {
+  const undo = () => {
+    onDone();
+    notice.undo.act();
+  };
+  return html`
+    <div class="notice" role="status" hidden=${!notice}>
+      ${notice?.text} ${notice?.undo && html`<button onClick=${undo}>${notice.undo.label}</button>`}
+      ${notice && html`<button class="link" aria-label="Cerrar el aviso" onClick=${onDone}>✕</button>`}
+    </div>
+  `;
+}
+
+render(html`<${App} />`, document.getElementById("app"));

@@ -1,0 +1,98 @@
+// What every view is made of.
+
+import { h } from "./vendor/preact.js";
+import { useEffect, useRef } from "./vendor/hooks.js";
+import htm from "./vendor/htm.js";
+
+export { h, render, Fragment } from "./vendor/preact.js";
+export { useCallback, useEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
+
+/** A template of elements. What is put into it is text, never markup. */
+export const html = htm.bind(h);
+
+const WRITES = ["TECNICO", "OFICINA", "ADMIN"];
+const MANAGES = ["OFICINA", "ADMIN"];
+/** What a role may do; the service decides, the page only leaves out what would be refused. */
+export const may = {
+  write: (rol) => WRITES.includes(rol),
+  manage: (rol) => MANAGES.includes(rol),
+  administer: (rol) => rol === "ADMIN",
+};
+
+const AGO = new Intl.RelativeTimeFormat("es", { numeric: "auto" });
+const UNITS = [
+  ["year", 31_536_000],
+  ["month", 2_592_000],
+  ["day", 86_400],
+  ["hour", 3_600],
+  ["minute", 60],
+];
+const DATE = new Intl.DateTimeFormat("es-PE", { dateStyle: "long", timeStyle: "short" });
+
+/** A moment, as "hace 2 días"; its date shows on hover. */
+export function Ago({ fecha }) {
+  const at = new Date(fecha);
+  const seconds = (at - Date.now()) / 1000;
+  const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
+  const text = unit === "second" ? "hace un momento" : AGO.format(Math.trunc(seconds / length), unit);
+  return html`<time datetime=${fecha} title=${DATE.format(at)}>${text}</time>`;
+}
+
+/** A labelled input, select or textarea, with its help and what is wrong with it. `id` must be the page's only one. */
+export function Field({ id, label, help, error, required, as = "input", children, ...rest }) {
+  const described = [help && `${id}-help`, error && `${id}-error`].filter(Boolean).join(" ");
+  return html`
+    <div class="field">
+      <label for=${id}>${label}${required && html` <span class="required">(obligatorio)</span>`}</label>
+      <${as} id=${id} aria-invalid=${error ? "true" : null} aria-describedby=${described || null}
+        required=${required} ...${rest}>${children}<//>
+      ${help && html`<p class="help" id=${`${id}-help`}>${help}</p>`}
+      ${error && html`<p class="error" id=${`${id}-error`} role="alert">${error}</p>`}
+    </div>
+  `;
+}
+
+/** A modal dialog; `onClose` is called for Esc, too. */
+export function Dialog({ title, onClose, children, wide }) {
+  const dialog = useRef();
+  useEffect(() => {
+    const before = document.activeElement;
+    dialog.current.showModal();
+    return () => before?.focus?.();
+  }, []);
+  const cancel = (event) => {
+    event.preventDefault();
+    onClose?.();
+  };
+  return html`
+    <dialog ref=${dialog} class=${wide ? "wide" : null} aria-labelledby="dialog-title" onCancel=${cancel}>
+      <h2 id="dialog-title">${title}</h2>
+      ${children}
+    </dialog>
+  `;
+}
+
+/** Do something for a key, unless somebody types or a dialog is open. */
+export function useKey(key, act) {
+  const latest = useRef();
+  latest.current = act;
+  useEffect(() => {
+    const pressed = (event) => {
+      const isTyping = event.target.closest("input, select, textarea, [contenteditable], dialog");
+      if (event.key !== key || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (document.querySelector("dialog[open]")) return;
+      event.preventDefault();
+      latest.current(event);
+    };
+    document.addEventListener("keydown", pressed);
+    return () => document.removeEventListener("keydown", pressed);
+  }, [key]);
+}
+
+/** Give a file to the user. */
+export function save({ name, blob }) {
+  const address = URL.createObjectURL(blob);
+  const link = Object.assign(document.createElement("a"), { href: address, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
