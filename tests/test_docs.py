@@ -114,7 +114,7 @@ class TestWithoutDocs:
     def environ(self, environ: dict[str, str]) -> dict[str, str]:
         return {**environ, "CLIENTES_DOCS": "false"}
 
-    @pytest.mark.parametrize("path", ["/", "/docs", "/docs/start.js", "/docs/LICENSE", "/openapi.json"])
+    @pytest.mark.parametrize("path", ["/docs", "/docs/start.js", "/docs/LICENSE", "/openapi.json"])
     def test_the_documentation_can_be_switched_off(self, anonimo: Caller, path: str) -> None:
         assert_problem(anonimo.get(path), 404, "NO_ENCONTRADO")
 

@@ -1,8 +1,9 @@
 """The office page: static files, which talk to the public API alone. Nothing here reads or writes a client."""
 
+import mimetypes
 from pathlib import Path
 
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, request
 
 from clientes_service import errors
 from clientes_service.auth.guards import public
@@ -10,7 +11,7 @@ from clientes_service.auth.guards import public
 blp = Blueprint("office", __name__)
 
 STATIC = Path(__file__).parent / "static"
-FILES = {path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*") if path.is_file()}
+FILES = {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in STATIC.rglob("*") if path.is_file()}
 # No script, style or image but those served from here, none inside the page, and no form that is sent elsewhere.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -36,7 +37,9 @@ def asset(name: str) -> Response:
 
 def _file(name: str) -> Response:
     """A file that the browser keeps, and asks about each time: after an upgrade it has the new one at once."""
-    response = send_from_directory(STATIC, name)
+    response = Response(FILES[name], mimetype=mimetypes.guess_type(name)[0] or "text/plain")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Content-Security-Policy"] = POLICY
+    response.add_etag()
+    response.make_conditional(request)
     return response
