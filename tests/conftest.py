@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -72,8 +73,8 @@ def databases(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFact
         yield SqliteFiles(tmp_path_factory.mktemp("template"), fill)
         return
     try:
-        with cluster() as server:
-            yield PostgresDatabases(server, fill)
+        with cluster() as server, closing(PostgresDatabases(server, fill)) as databases:
+            yield databases
     except LookupError as error:
         if "CI" in os.environ:
             raise

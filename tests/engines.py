@@ -48,6 +48,9 @@ class PostgresDatabases:
         self._admin("CREATE DATABASE plantilla")
         fill(cluster.url_of("plantilla"))
 
+    def close(self) -> None:
+        self.admin.close()
+
     def _admin(self, statement: str) -> None:
         self.admin.execute(statement)  # type: ignore[call-overload]
 

@@ -29,12 +29,14 @@ def main() -> None:
         outcome = trial.run(lab, count)
         leaks = [] if given.control else lab.leaks()
         took = time.monotonic() - began
+        wrong = [*outcome.wrong, *(f"a leak in {leak}" for leak in leaks)]
         print(
-            f"| {trial.name} | {trial.fault} | {trial.holds} | {outcome.trials:,} | {len(outcome.wrong) + len(leaks)} "
+            f"| {trial.name} | {trial.fault} | {trial.holds} | {outcome.trials:,} | {len(wrong)} "
             f"| {outcome.recovery:.2f} s | {outcome.figures} | {took:.0f} s |",
             flush=True,
         )
-        for line in [*outcome.wrong[:5], *(f"a leak in {leak}" for leak in leaks[:5])]:
+        (folder / f"{trial.name}.txt").write_text("\n".join(wrong), encoding="utf-8")
+        for line in wrong[:5]:
             print(f"  {trial.name}: {line}", file=sys.stderr, flush=True)
         is_good = is_good and bool(outcome.wrong) == given.control and not leaks
     if is_good:
