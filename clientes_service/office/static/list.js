@@ -88,9 +88,7 @@ function countWords({ query, total }) {
 /** What is in the search field; the query follows it a moment later. */
 function useTyped(query, setQuery) {
   const [text, setText] = useState(query.q);
-  const latest = useRef();
-  latest.current = query;
-  useEffect(() => onMoved((moved) => moved.q !== latest.current.q && setText(moved.q)), []);
+  useEffect(() => onMoved(({ q }) => setText((old) => (old.trim() === q ? old : q))), []);
   useEffect(() => {
     if (text.trim() === query.q) return undefined;
     const timer = setTimeout(() => setQuery({ q: text.trim() }), DEBOUNCE);

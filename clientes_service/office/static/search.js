@@ -46,11 +46,9 @@ export function useQuery() {
   const [query, setQuery] = useState(readAddress);
   useEffect(() => onMoved((moved) => setQuery((old) => (isSame(old, moved) ? old : moved))), []);
   const change = useCallback((part) => {
-    setQuery((old) => {
-      const query = { ...old, ...part };
-      writeAddress(query);
-      return query;
-    });
+    const query = { ...readAddress(), ...part }; // the address is always ahead of what is shown
+    writeAddress(query);
+    setQuery(query);
   }, []);
   return [query, change];
 }

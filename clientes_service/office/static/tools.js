@@ -26,7 +26,7 @@ export function Search({ text, onText, onKey, field }) {
   return html`
     <div class="search" role="search">
       <label for="buscar">Buscar</label>
-      <input id="buscar" type="search" ref=${field} value=${text} maxlength="200" autocomplete="off" spellcheck="false"
+      <input id="buscar" type="search" ref=${field} value=${text} maxlength="200" autocomplete="off" spellcheck=${false}
         enterkeyhint="search" placeholder="Nombre, documento, teléfono, dirección…" aria-keyshortcuts="/"
         onInput=${(event) => onText(event.target.value)} onKeyDown=${onKey} />
     </div>
