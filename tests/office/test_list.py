@@ -11,11 +11,11 @@ from openpyxl import load_workbook
 from playwright.sync_api import Locator, Page, Route, expect
 
 from clientes_service.auth.roles import Rol
+from tests.conftest import DNI, PASSWORD
 from tests.office.conftest import download
 from tests.server.conftest import Server
 from tests.server.wire import Wire, connected
 from tests.server.wire import sign_in as token_of
-from tests.conftest import DNI, PASSWORD
 
 pytestmark = pytest.mark.sqlite  # no database has a part in this
 
@@ -336,8 +336,8 @@ FULL = '{"status": 503, "code": "NO_DISPONIBLE", "detail": "Repita en unos segun
 
 def test_what_the_filters_show_is_exported(open_page: OpenPage, ids: dict[str, int]) -> None:
     page = open_page(Rol.OFICINA)
-    page.get_by_label("Buscar").fill("relleno 02")
-    expect(page.get_by_role("status").first).to_have_text("10 clientes coinciden")
+    page.get_by_label("Buscar").fill("relleno")
+    expect(page.get_by_role("status").first).to_have_text(f"{FILLERS} clientes coinciden")
     exported = page.get_by_role("button", name="Exportar", exact=False)
 
     def choose(formato: str) -> Callable[[], None]:
@@ -348,7 +348,7 @@ def test_what_the_filters_show_is_exported(open_page: OpenPage, ids: dict[str, i
         return act
 
     rows = list(csv.DictReader(download(page, choose("CSV")).read_text("utf-8-sig").splitlines()))
-    assert [row["nombre"] for row in rows] == [f"Relleno {number:03}" for number in range(20, 30)]
+    assert [row["nombre"] for row in rows] == [f"Relleno {number:03}" for number in range(FILLERS)]
     expect(exported).to_have_text("Exportar ▾")
     page.get_by_label("Buscar").fill("beto")
     expect(names(page)).to_have_count(1)
