@@ -391,7 +391,7 @@ def test_writes_elsewhere_show_without_losing_ones_place(open_page: OpenPage, id
     expect(names(page)).to_have_count(len(ids))
     id = make(api, "Zulema Pasajera", 901)
     api.call("DELETE", f"/api/clientes/{id}")
-    page.get_by_label("Estado").select_option("Activos e inactivos")
+    page.get_by_label("Estado").select_option("todos")
     page.get_by_label("Buscar").fill("relleno")
     expect(page.get_by_text(f"Se ven 50 de {FILLERS}.")).to_be_visible()
     page.get_by_role("button", name="Mostrar más").click()

@@ -12,16 +12,16 @@ const NEUTRAL = { q: "", tipoCliente: "", tipoDocumento: "", vigente: "true", so
 export const CHOICES = {
   tipoCliente: [["", "Todos"], ["PERSONA", "Personas"], ["EMPRESA", "Empresas"], ["OTRO", "Otros"]],
   tipoDocumento: [["", "Todos"], ["RUC", "RUC"], ["DNI", "DNI"], ["CE", "Carné de extranjería"], ["OTRO", "Otro"]],
-  vigente: [["true", "Activos"], ["false", "Inactivos"], ["todos", "Activos e inactivos"]],
+  vigente: [["true", "Activos"], ["false", "Inactivos"], ["todos", "Todos"]],
   sort: [
-    ["nombre,asc", "Nombre, de A a Z"],
-    ["nombre,desc", "Nombre, de Z a A"],
-    ["codigoCliente,asc", "Código, de menor a mayor"],
-    ["codigoCliente,desc", "Código, de mayor a menor"],
-    ["fechaModificacion,desc", "Cambiados hace poco"],
-    ["fechaModificacion,asc", "Sin cambios hace más tiempo"],
-    ["fechaCreacion,desc", "Más nuevos primero"],
-    ["fechaCreacion,asc", "Más antiguos primero"],
+    ["nombre,asc", "Nombre A–Z"],
+    ["nombre,desc", "Nombre Z–A"],
+    ["codigoCliente,asc", "Código 1–9"],
+    ["codigoCliente,desc", "Código 9–1"],
+    ["fechaModificacion,desc", "Últimos cambios"],
+    ["fechaModificacion,asc", "Cambios más viejos"],
+    ["fechaCreacion,desc", "Los más nuevos"],
+    ["fechaCreacion,asc", "Los más antiguos"],
   ],
 };
 const FILTERS = ["tipoCliente", "tipoDocumento", "vigente"];
