@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, wraps
-from typing import Any
+from typing import Any, TypeVar
 from wsgiref.types import WSGIEnvironment
 
 import flask_smorest
@@ -33,6 +33,8 @@ UNLESS_SAID = (
 ALWAYS = (("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"))
 
 logger = logging.getLogger(__name__)
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 # --- Requests
@@ -135,12 +137,20 @@ def current_config() -> Config:
     return config
 
 
+def any_query(view: View) -> View:
+    """Let a view be called with any query: that of a page is for the page itself."""
+    view.any_query = True  # type: ignore[attr-defined]
+    return view
+
+
 def refuse_unlisted_query() -> None:
     """Refuse query parameters of a view that declares none; the others check their own (before_request)."""
     asked = current_request()
     if not asked.query_string or asked.endpoint is None:
         return
     view = current_app.view_functions[asked.endpoint]
+    if getattr(view, "any_query", False):
+        return
     parameters = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
     if any(parameter["in"] == "query" for parameter in parameters):
         return

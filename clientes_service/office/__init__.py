@@ -7,6 +7,7 @@ from flask import Blueprint, Response, request
 
 from clientes_service import errors
 from clientes_service.auth.guards import public
+from clientes_service.http import any_query
 
 blp = Blueprint("office", __name__)
 
@@ -21,6 +22,7 @@ POLICY = (
 
 @blp.get("/")
 @public
+@any_query
 def page() -> Response:
     """Serve the page."""
     return _file("index.html")

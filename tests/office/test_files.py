@@ -9,7 +9,8 @@ from tests.conftest import Caller, assert_problem
 
 pytestmark = pytest.mark.sqlite  # no database has a part in this
 
-KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "md": "text/markdown"}
+KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "md": "text/markdown",
+         "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}  # fmt: skip
 
 
 def test_the_page_runs_nothing_that_is_not_served_from_here(anonimo: Caller) -> None:

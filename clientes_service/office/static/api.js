@@ -4,6 +4,7 @@
 // session back after a reload, and serves all tabs, which renew by turns.
 
 const PATIENCE = 15_000; // milliseconds without an answer
+const FILE_PATIENCE = 300_000; // the same for a file, from the last that was sent of it
 const IN_COOKIE = { "Refresh-Token-In": "cookie" };
 
 /** What the service said against a request: its problem document (RFC 9457). */
@@ -69,7 +70,7 @@ export async function call(method, path, { body, headers, signal, patience } = {
 
 /** Fetch a file, as `{name, blob}`. Throws as `call` does. */
 export async function download(path) {
-  const { body, headers } = await call("GET", path, { patience: 300_000 });
+  const { body, headers } = await call("GET", path, { patience: FILE_PATIENCE });
   const [, name] = /filename="?([^";]+)/.exec(headers.get("Content-Disposition") ?? "") ?? [];
   return { name: name ?? "clientes", blob: body };
 }
@@ -77,10 +78,10 @@ export async function download(path) {
 /**
  * Upload a file to be imported; `progress` gets the share that has been sent, from 0 to 1. Returns and throws as `call`.
  */
-export async function upload(path, file, progress) {
+export async function upload(path, file, progress, { signal } = {}) {
   for (;;) {
     const used = token;
-    const answer = await sendFile(path, file, progress);
+    const answer = await sendFile(path, file, progress, signal);
     if (answer.status !== 401) {
       return { status: answer.status, body: await read(answer), headers: answer.headers };
     }
@@ -127,21 +128,37 @@ async function send(method, path, { body, headers = {}, signal, patience = PATIE
   }
 }
 
-function sendFile(path, file, progress) {
-  return new Promise((resolve, reject) => {
-    const form = new FormData();
-    form.append("archivo", file);
-    const sending = new XMLHttpRequest(); // fetch does not tell how much has been sent
-    sending.open("POST", path);
-    sending.setRequestHeader("Authorization", `Bearer ${token}`);
-    sending.responseType = "blob";
-    sending.upload.onprogress = ({ loaded, total }) => progress(loaded / total);
+function sendFile(path, file, progress, signal) {
+  const form = new FormData();
+  form.append("archivo", file);
+  const sending = new XMLHttpRequest(); // fetch does not tell how much has been sent
+  const stop = () => sending.abort();
+  let timer;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(stop, FILE_PATIENCE);
+  };
+  const answered = new Promise((resolve, reject) => {
+    sending.upload.onprogress = ({ loaded, total }) => {
+      wait();
+      progress(loaded / total);
+    };
     sending.onload = () => {
       const kind = sending.getResponseHeader("Content-Type") ?? "";
       resolve(new Response(sending.response, { status: sending.status, headers: { "Content-Type": kind } }));
     };
     sending.onerror = () => reject(new NoAnswer());
-    sending.send(form);
+    sending.onabort = () => reject(signal?.aborted ? signal.reason : new NoAnswer());
+  });
+  sending.open("POST", path);
+  sending.setRequestHeader("Authorization", `Bearer ${token}`);
+  sending.responseType = "blob";
+  signal?.addEventListener("abort", stop);
+  wait();
+  sending.send(form);
+  return answered.finally(() => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
   });
 }
 

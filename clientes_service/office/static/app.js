@@ -60,7 +60,9 @@ function App() {
     const timer = setTimeout(() => setNotice(null), NOTICE_SECONDS * 1000);
     return () => clearTimeout(timer);
   }, [notice]);
-  useEffect(() => opened && main.current?.querySelector("h1")?.focus(), [opened?.key]);
+  useEffect(() => {
+    if (opened) main.current?.querySelector(":scope > h1, :scope > :not([hidden]) h1")?.focus(); // not that of the list
+  }, [opened?.key]);
 
   /** Tell what was done; `undo` is offered for a moment: `{label, act}`. */
   const tell = useCallback((text, undo) => setNotice({ text, undo }), []);

@@ -1,7 +1,153 @@
-// The list of clients: search, filters, order, pages.
+// The list of clients: what is looked for, what was found, and how one moves in it.
 
-import { html } from "./parts.js";
+import { call } from "./api.js";
+import { useKeys, useMoves } from "./moves.js";
+import { html, may, useEffect, useRef, useState } from "./parts.js";
+import { ProblemBox, isTold } from "./problem.js";
+import { Table } from "./rows.js";
+import { activeFilters, onMoved, useQuery, useSearch, withoutFilters } from "./search.js";
+import { Export, Filters, Help, Search } from "./tools.js";
 
-export function List() {
-  return html`<h1 tabindex="-1">Clientes</h1>`;
+const DEBOUNCE = 150; // milliseconds after a keystroke
+const NUMBER = new Intl.NumberFormat("es-PE");
+
+export function List({ usuario, tell, changed, change, isShown }) {
+  const [query, setQuery] = useQuery();
+  const [text, setText] = useTyped(query, setQuery);
+  const { found, problem, isBusy, retry, loadMore } = useSearch(query, change);
+  const [fault, setFault] = useState(null); // of something else than the search: `{error, retry}`
+  const [isHelping, setHelping] = useState(false);
+  const field = useRef();
+  const view = useRef();
+  const moves = useMoves({ view, field, found, loadMore, isShown });
+  const clear = () => {
+    setText("");
+    setQuery({ q: "" });
+    field.current.focus();
+  };
+  useKeys({ isShown, field, moves, clear, rol: usuario.rol, onHelp: () => setHelping(true) });
+  const { restore } = useRestore({ tell, changed, setFault });
+
+  const typed = (event) => {
+    if (event.key === "ArrowDown") moves.enter(event);
+    if (event.key === "Enter" && found?.rows.length === 1 && found.query.q === text.trim()) moves.open();
+    if (event.key === "Escape") {
+      event.preventDefault();
+      clear();
+    }
+  };
+  return html`
+    <section ref=${view} class="list" aria-labelledby="list-title">
+      <div class="list-head">
+        <h1 id="list-title" tabindex="-1">Clientes</h1>
+        <p class="quiet" role="status">${found ? countWords(found) : "Cargando…"}</p>
+        <div class="list-acts no-print">
+          ${may.manage(usuario.rol) && html`
+            <${Export} query=${query} tell=${tell} onProblem=${(error, again) => setFault({ error, again })} />
+          `}
+          ${may.write(usuario.rol) && html`<a class="button primary" href="#/nuevo">Nuevo cliente</a>`}
+          <button class="keys-button" aria-label="Teclas" aria-haspopup="dialog"
+            onClick=${() => setHelping(true)}>?</button>
+        </div>
+      </div>
+      <${Search} text=${text} onText=${setText} onKey=${typed} field=${field} />
+      <${Filters} query=${query} onChange=${setQuery} />
+      ${problem && html`<${ProblemBox} error=${problem} onRetry=${retry} />`}
+      ${fault && html`
+        <${ProblemBox} error=${fault.error} onRetry=${() => {
+          setFault(null);
+          fault.again();
+        }} />
+      `}
+      ${found?.rows.length > 0 && html`
+        <${Table} rows=${found.rows} sort=${query.sort} onSort=${(sort) => setQuery({ sort })} isBusy=${isBusy}
+          current=${moves.current} onCurrent=${moves.setCurrent}
+          onRestore=${may.write(usuario.rol) ? restore : null} />
+      `}
+      ${found?.rows.length === 0 && html`
+        <${Nobody} query=${found.query} rol=${usuario.rol} onWiden=${() => setQuery(withoutFilters(query))} />
+      `}
+      ${found?.cursor && html`
+        <p class="more">
+          <span class="quiet">Se ven ${NUMBER.format(found.rows.length)} de ${NUMBER.format(found.total)}.</span>
+          <button onClick=${moves.more} aria-busy=${isBusy ? "true" : null}>Mostrar más</button>
+        </p>
+      `}
+      ${isHelping && html`<${Help} rol=${usuario.rol} onClose=${() => setHelping(false)} />`}
+    </section>
+  `;
+}
+
+function countWords({ query, total }) {
+  const many = `${NUMBER.format(total)} ${total === 1 ? "cliente" : "clientes"}`;
+  const state = { true: "", false: total === 1 ? " inactivo" : " inactivos", todos: "" }[query.vigente];
+  const isNarrowed = query.q || activeFilters(query).some((name) => name !== "vigente");
+  return many + state + (isNarrowed ? (total === 1 ? " coincide" : " coinciden") : "");
+}
+
+/** What is in the search field; the query follows it a moment later. */
+function useTyped(query, setQuery) {
+  const [text, setText] = useState(query.q);
+  useEffect(() => onMoved(({ q }) => setText((old) => (old.trim() === q ? old : q))), []);
+  useEffect(() => {
+    if (text.trim() === query.q) return undefined;
+    const timer = setTimeout(() => setQuery({ q: text.trim() }), DEBOUNCE);
+    return () => clearTimeout(timer);
+  }, [text]);
+  return [text, setText];
+}
+
+/** Make a client active again, with a way back. */
+function useRestore({ tell, changed, setFault }) {
+  const attempt = async (method, path, done, again) => {
+    try {
+      await call(method, path);
+    } catch (error) {
+      if (!isTold(error)) throw error;
+      setFault({ error, again });
+      return;
+    }
+    setFault(null);
+    done();
+    changed();
+  };
+  const restore = (cliente) =>
+    attempt("POST", `/api/clientes/${cliente.id}/restaurar`, () => {
+      const text = html`<span>Se restauró a <bdi class="name">${cliente.nombre}</bdi>.</span>`;
+      tell(text, { label: "Deshacer", act: () => deactivate(cliente) });
+    }, () => restore(cliente));
+  const deactivate = (cliente) =>
+    attempt("DELETE", `/api/clientes/${cliente.id}`, () => {
+      tell(html`<span><bdi class="name">${cliente.nombre}</bdi> está inactivo otra vez.</span>`);
+    }, () => deactivate(cliente));
+  return { restore };
+}
+
+/** Why there is nobody, and what to do. */
+function Nobody({ query, rol, onWiden }) {
+  const filters = activeFilters(query);
+  const widen = filters.length > 0 && html`<p><button onClick=${onWiden}>Quitar los filtros</button></p>`;
+  if (query.q) {
+    return html`
+      <div class="card nobody">
+        <p>Nadie coincide con “<bdi class="name">${query.q}</bdi>”${filters.length > 0 && " y los filtros"}.
+          Pruebe con menos palabras.</p>
+        ${widen}
+      </div>
+    `;
+  }
+  if (query.vigente === "false" && filters.length === 1) {
+    return html`<div class="card nobody"><p>No hay clientes inactivos.</p>${widen}</div>`;
+  }
+  if (filters.length > 0) return html`<div class="card nobody"><p>Ningún cliente es así.</p>${widen}</div>`;
+  const create = html`<a href="#/nuevo">${may.manage(rol) ? "cree el primero" : "Cree el primero"}</a>`;
+  return html`
+    <div class="card nobody">
+      <p>
+        Todavía no hay clientes${may.write(rol) ? ": " : "."}
+        ${may.manage(rol) && html`<a href="#/importar">importe su Excel</a> o ${create}.`}
+        ${may.write(rol) && !may.manage(rol) && html`${create}.`}
+      </p>
+    </div>
+  `;
 }

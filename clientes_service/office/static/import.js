@@ -1,0 +1,247 @@
+// Importing a spreadsheet: choose it, see what it would do, do it.
+
+import { NoAnswer, upload } from "./api.js";
+import { Headings } from "./headings.js";
+import { html, useEffect, useRef, useState } from "./parts.js";
+import { ProblemBox, isTold } from "./problem.js";
+import { Report, badRows, count } from "./report.js";
+
+const LONG = 20_000; // milliseconds of work after which it is said that this may take a while
+const MODOS = [
+  ["crear", "Agregar clientes nuevos", "Si un código ya existe, esa fila se marca con error y el cliente no se toca."],
+  ["upsert", "Agregar los nuevos y actualizar los que ya existen",
+    "Se reconocen por su código. Una celda vacía no borra nada."],
+  ["actualizar", "Solo actualizar los que ya existen", "Un código que nadie tiene se marca con error."],
+];
+// What a rehearsal shows after an import that was done, though its answer was lost.
+const IF_DONE = {
+  crear: "los códigos saldrán como ya usados",
+  upsert: "todas las filas saldrán sin cambios",
+  actualizar: "todas las filas saldrán sin cambios",
+};
+
+export function View({ tell, changed }) {
+  const [file, setFile] = useState(null);
+  const [modo, setModo] = useState("crear");
+  const [step, setStep] = useState({ name: "choose" });
+  const sending = useSending(setStep);
+  const result = useRef();
+  useEffect(() => result.current?.focus(), [step.name]);
+  useGuard(step.isReal);
+
+  /** See what the file would do. */
+  const rehearse = async (file, modo) => {
+    const answer = await sending.start(`modo=${modo}&simular=true`, file, false);
+    if (answer) setStep(answer.error ? { name: "refused", ...answer } : { name: "report", ...answer });
+  };
+  const choose = async (chosen) => {
+    const kept = await keep(chosen);
+    setFile(kept.file ?? null);
+    if (kept.file) rehearse(kept.file, modo);
+    else setStep({ name: "refused", error: kept.error });
+  };
+  const change = (modo) => {
+    setModo(modo);
+    if (file) rehearse(file, modo);
+  };
+  const run = async () => {
+    const parcial = badRows(step.report) > 0;
+    const answer = await sending.start(`modo=${modo}&parcial=${parcial}`, file, true);
+    if (!answer?.error || answer.error instanceof NoAnswer) changed();
+    if (!answer) return;
+    if (!answer.error) {
+      tell(`Importación terminada: ${count(answer.report.creados, "cliente nuevo", "clientes nuevos")}, ` +
+        `${count(answer.report.actualizados, "actualizado", "actualizados")}.`);
+    }
+    setStep(afterRun(answer));
+  };
+  const again = () => {
+    setFile(null);
+    setStep({ name: "choose" });
+  };
+  const isSending = step.name === "sending";
+  return html`
+    <section class="import">
+      <h1 tabindex="-1">Importar clientes</h1>
+      ${step.name !== "done" && html`
+        <${Choice} file=${file} modo=${modo} onChoose=${choose} onModo=${change} isSending=${isSending} />
+      `}
+      ${isSending && html`<${Sending} ...${step} onStop=${step.isReal ? null : () => {
+        sending.stop();
+        again();
+      }} />`}
+      ${!isSending && step.name !== "choose" && html`
+        <div class="card result" ref=${result} tabindex="-1" role="group" aria-label="Resultado">
+          <${Result} step=${step} modo=${modo} onRun=${run} onAgain=${again} onRehearse=${() => rehearse(file, modo)}
+            hasFile=${!!file} />
+        </div>
+      `}
+      ${step.name === "choose" && html`<${Headings} />`}
+    </section>
+  `;
+}
+
+/** What to show after the real run. */
+function afterRun({ report, error }) {
+  if (!error) return { name: "done", report };
+  if (error instanceof NoAnswer) return { name: "lost" };
+  return report && badRows(report) > 0 ? { name: "report", report, isLate: true } : { name: "refused", error };
+}
+
+/** A copy of the file, so that what is imported is what was rehearsed, whatever happens on the disk. */
+async function keep(files) {
+  if (files.length !== 1) return { error: { message: "Elija un archivo a la vez." } };
+  const [chosen] = files;
+  try {
+    return { file: new File([await chosen.arrayBuffer()], chosen.name, { type: chosen.type }) };
+  } catch {
+    return { error: { message: "El archivo no se puede leer. Si está abierto en Excel, ciérrelo, y elíjalo otra vez." } };
+  }
+}
+
+/** Send a file and follow it; what comes is `{report}`, `{report, error}` or `{error}`, or null where nobody waits. */
+function useSending(setStep) {
+  const running = useRef(null);
+  useEffect(() => () => running.current?.isReal || running.current?.abort(), []);
+  const start = async (query, file, isReal) => {
+    const own = Object.assign(new AbortController(), { isReal });
+    running.current = own;
+    const progress = (sent) => setStep({ name: "sending", sent, isReal });
+    progress(0);
+    try {
+      const { body } = await upload(`/api/clientes/importar?${query}`, file, progress, { signal: own.signal });
+      return { report: body };
+    } catch (error) {
+      if (own.signal.aborted) return null;
+      if (!isTold(error)) throw error;
+      return { error, report: error.code === "IMPORTACION_RECHAZADA" ? error.body : null };
+    }
+  };
+  return { start, stop: () => running.current?.abort() };
+}
+
+/** Ask before the page is closed in the middle of the real run. */
+function useGuard(isReal) {
+  useEffect(() => {
+    if (!isReal) return undefined;
+    const ask = (event) => event.preventDefault();
+    addEventListener("beforeunload", ask);
+    return () => removeEventListener("beforeunload", ask);
+  }, [isReal]);
+}
+
+function Choice({ file, modo, onChoose, onModo, isSending }) {
+  const [isOver, setOver] = useState(false);
+  useEffect(() => {
+    const hold = (event) => event.preventDefault(); // a file that falls beside must not replace the page
+    for (const name of ["dragover", "drop"]) addEventListener(name, hold);
+    return () => ["dragover", "drop"].forEach((name) => removeEventListener(name, hold));
+  }, []);
+  const drop = (event) => {
+    event.preventDefault();
+    setOver(false);
+    if (!isSending && event.dataTransfer.files.length) onChoose(event.dataTransfer.files);
+  };
+  const pick = ({ target }) => {
+    const files = [...target.files];
+    target.value = ""; // so that the same file can be chosen again once it is corrected
+    if (files.length) onChoose(files);
+  };
+  return html`
+    <div class=${`card drop${isOver ? " over" : ""}`} onDrop=${drop} onDragOver=${() => setOver(true)}
+      onDragLeave=${() => setOver(false)}>
+      <p>
+        ${file ? html`<strong><bdi class="name">${file.name}</bdi></strong>`
+          : "Arrastre aquí su archivo de Excel (.xlsx) o CSV, o elíjalo. Primero se prueba: nada se guarda todavía."}
+      </p>
+      <input type="file" id="archivo" class="visually-hidden" accept=".xlsx,.csv,.txt" disabled=${isSending}
+        onChange=${pick} />
+      <label for="archivo" class=${`button${file ? "" : " primary"}`}>
+        ${file ? "Elegir otro archivo, o el mismo ya corregido" : "Elegir archivo"}
+      </label>
+    </div>
+    <fieldset class="card modos" disabled=${isSending}>
+      <legend>¿Qué hacer con las filas?</legend>
+      ${MODOS.map(([value, label, help]) => html`
+        <div key=${value}>
+          <input type="radio" name="modo" id=${`modo-${value}`} checked=${modo === value}
+            aria-describedby=${`modo-${value}-help`} onChange=${() => onModo(value)} />
+          <label for=${`modo-${value}`}>${label}</label>
+          <p class="help" id=${`modo-${value}-help`}>${help}</p>
+        </div>
+      `)}
+    </fieldset>
+  `;
+}
+
+function Sending({ sent, isReal, onStop }) {
+  const [isLong, setLong] = useState(false);
+  const isSent = sent >= 1;
+  useEffect(() => {
+    const timer = setTimeout(() => setLong(true), LONG);
+    return () => clearTimeout(timer);
+  }, [isSent]);
+  const percent = Math.round(sent * 100);
+  const doing = isReal ? "Trabajando: se guardan los clientes…" : "Trabajando: se revisan las filas…";
+  return html`
+    <div class="card sending">
+      <p role="status">${isSent ? doing : "Enviando el archivo…"}</p>
+      ${isSent ? html`<progress aria-label="Trabajando"></progress>`
+        : html`<progress aria-label="Enviado" max="100" value=${percent}></progress> ${percent} %`}
+      ${isLong && html`<p class="quiet">Sigue en marcha. Un archivo grande puede tardar unos minutos.</p>`}
+      ${onStop && html`<div class="actions"><button onClick=${onStop}>Cancelar</button></div>`}
+    </div>
+  `;
+}
+
+function Result({ step: { name, report, error, isLate }, modo, onRun, onAgain, onRehearse, hasFile }) {
+  if (name === "refused") {
+    return html`
+      <h2>El archivo no se importó</h2>
+      <${ProblemBox} error=${error} onRetry=${hasFile ? onRehearse : null}>
+        <p>No se guardó nada.</p>
+      <//>
+      <${Headings} />
+    `;
+  }
+  if (name === "lost") {
+    return html`
+      <h2>No llegó la respuesta</h2>
+      <div class="box-warning" role="alert">
+        <p>No se sabe si el archivo se importó. Puede repetirlo sin riesgo: cada cliente se reconoce por su código, y
+          nada se crea dos veces.</p>
+        <p>Pruebe el archivo otra vez. Si ya se había importado, ${IF_DONE[modo]}.</p>
+      </div>
+      <div class="actions">
+        <button class="primary" onClick=${onRehearse}>Probar otra vez</button>
+        <a class="button" href="#/">Ver la lista</a>
+      </div>
+    `;
+  }
+  if (name === "done") {
+    return html`
+      <h2>Importación terminada</h2>
+      <${Report} report=${report} isDone />
+      <div class="actions">
+        <a class="button primary" href="#/">Ver la lista</a>
+        <button onClick=${onAgain}>Importar otro archivo</button>
+      </div>
+    `;
+  }
+  const good = report.creados + report.actualizados;
+  const bad = badRows(report);
+  return html`
+    <h2>Prueba: así quedaría</h2>
+    ${isLate && html`
+      <p class="box-warning" role="alert">No se guardó nada: los datos cambiaron después de la prueba. Revise otra vez.</p>
+    `}
+    <${Report} report=${report} isCrear=${modo === "crear"} />
+    ${good > 0 ? html`
+      <div class="actions">
+        <button class=${bad ? "" : "primary"} onClick=${onRun}>
+          ${bad ? `Importar solo las filas buenas (${good})` : "Importar ahora"}
+        </button>
+      </div>
+    ` : html`<p><strong>No hay nada que importar.</strong></p>`}
+  `;
+}

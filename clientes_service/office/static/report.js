@@ -1,0 +1,79 @@
+// What an import did, or would do.
+
+import { COLUMNS } from "./headings.js";
+import { html } from "./parts.js";
+
+const LISTED = 1000; // of each kind, in a report
+const NUMBER = new Intl.NumberFormat("es-PE");
+const LABELS = Object.fromEntries(COLUMNS.map(({ field, label }) => [field, label]));
+
+/** How many rows are bad; a row may have several errors. */
+export function badRows({ filas, creados, actualizados, sinCambios }) {
+  return filas - creados - actualizados - sinCambios;
+}
+
+/** A number with its word. */
+export function count(number, one, many) {
+  return `${NUMBER.format(number)} ${number === 1 ? one : many}`;
+}
+
+export function Report({ report, isDone, isCrear }) {
+  const { filas, creados, actualizados, sinCambios, errores, advertencias, columnasIgnoradas } = report;
+  const bad = badRows(report);
+  const lines = [
+    [true, count(filas, "fila leída", "filas leídas"), "quiet"],
+    [true, count(creados, "cliente nuevo", "clientes nuevos"), "good"],
+    [actualizados, count(actualizados, "cliente que cambia", "clientes que cambian"), "good"],
+    [sinCambios, `${count(sinCambios, "cliente", "clientes")} sin cambios`],
+    [advertencias.length, listed(advertencias, "advertencia", "advertencias"), "warning"],
+    [bad, `${count(bad, "fila", "filas")} con errores${isDone ? ", que no se importaron" : ""}`, "error"],
+  ];
+  const isTaken = isCrear && errores.some(({ campo }) => campo === "codigoCliente");
+  return html`
+    <ul class="counts" role="list">
+      ${lines.filter(([shown]) => shown).map(([, text, kind]) => html`<li key=${text} class=${kind}>${text}</li>`)}
+    </ul>
+    ${columnasIgnoradas.length > 0 && html`
+      <p>Columnas que no se usan: ${columnasIgnoradas.map((name, at) => html`${at > 0 && ", "}<bdi class="name">${name}</bdi>`)}.</p>
+    `}
+    ${bad > 0 && html`
+      <h3>Filas con errores</h3>
+      ${!isDone && html`<p>Corríjalas en su archivo, guárdelo y elíjalo otra vez; o importe solo las filas buenas.</p>`}
+      ${isTaken && html`
+        <p>Si el archivo trae cambios de clientes que ya existen, marque arriba “Agregar los nuevos y actualizar los que
+          ya existen”.</p>
+      `}
+      <${Rows} title="Filas con errores" rows=${errores} kind="bad" heading="Qué hacer" />
+    `}
+    ${advertencias.length > 0 && html`
+      <details>
+        <summary>Advertencias: las filas se importan igual, pero conviene revisarlas</summary>
+        <${Rows} title="Advertencias" rows=${advertencias} kind="doubtful" heading="Qué revisar" />
+      </details>
+    `}
+  `;
+}
+
+function listed(rows, one, many) {
+  return rows.length < LISTED ? count(rows.length, one, many) : `${count(LISTED, one, many)} o más`;
+}
+
+function Rows({ title, rows, kind, heading }) {
+  return html`
+    <div class="scroll" role="region" aria-label=${title} tabindex="0">
+      <table class=${kind}>
+        <thead><tr><th scope="col">Fila</th><th scope="col">Dato</th><th scope="col">${heading}</th></tr></thead>
+        <tbody>
+          ${rows.map(({ fila, campo, mensaje }, at) => html`
+            <tr key=${at}>
+              <th scope="row">${fila}</th>
+              <td>${LABELS[campo] ?? (campo || "Toda la fila")}</td>
+              <td>${mensaje}</td>
+            </tr>
+          `)}
+        </tbody>
+      </table>
+    </div>
+    ${rows.length >= LISTED && html`<p class="quiet">Se muestran los primeros ${NUMBER.format(LISTED)}.</p>`}
+  `;
+}
