@@ -60,7 +60,7 @@ function App() {
     const timer = setTimeout(() => setNotice(null), NOTICE_SECONDS * 1000);
     return () => clearTimeout(timer);
   }, [notice]);
-  useEffect(() => opened && main.current?.querySelector("h1")?.focus(), [opened?.key]);
+  useEffect(() => opened && main.current?.querySelector("h1:not([hidden] *)")?.focus(), [opened?.key]);
 
   /** Tell what was done; `undo` is offered for a moment: `{label, act}`. */
   const tell = useCallback((text, undo) => setNotice({ text, undo }), []);

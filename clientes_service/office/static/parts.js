@@ -52,9 +52,13 @@ export function Field({ id, label, help, error, required, as = "input", children
   `;
 }
 
+let dialogs = 0;
+
 /** A modal dialog; `onClose` is called for Esc, too. */
 export function Dialog({ title, onClose, children, wide }) {
   const dialog = useRef();
+  const id = useRef();
+  id.current ??= `dialog-title-${(dialogs += 1)}`; // one may open over another
   useEffect(() => {
     const before = document.activeElement;
     dialog.current.showModal();
@@ -65,8 +69,8 @@ export function Dialog({ title, onClose, children, wide }) {
     onClose?.();
   };
   return html`
-    <dialog ref=${dialog} class=${wide ? "wide" : null} aria-labelledby="dialog-title" onCancel=${cancel}>
-      <h2 id="dialog-title">${title}</h2>
+    <dialog ref=${dialog} class=${wide ? "wide" : null} aria-labelledby=${id.current} onCancel=${cancel}>
+      <h2 id=${id.current}>${title}</h2>
       ${children}
     </dialog>
   `;
