@@ -147,7 +147,7 @@ def test_another_password_and_no_other_works_from_then_on(
 ) -> None:
     rosa = make_usuario()
     usuarios.reload()
-    row(usuarios, rosa).get_by_role("button", name="Nueva contraseña").click()
+    row(usuarios, rosa).get_by_role("button", name="Contraseña de").click()
     dialog = usuarios.get_by_role("dialog", name="Nueva contraseña")
     dialog.get_by_label("Contraseña").fill(rosa["dni"])
     usuarios.keyboard.press("Enter")
@@ -162,7 +162,7 @@ def test_another_password_and_no_other_works_from_then_on(
 def test_a_role_and_a_name_are_changed(usuarios: Page, make_usuario: Make, api: Wire) -> None:
     rosa = make_usuario()
     usuarios.reload()
-    row(usuarios, rosa).get_by_role("button", name="Cambiar datos").click()
+    row(usuarios, rosa).get_by_role("button", name="Editar").click()
     dialog = usuarios.get_by_role("dialog")
     expect(dialog.get_by_label("Técnico.")).to_be_checked()
     dialog.get_by_label("Técnico.").press("ArrowDown")
@@ -170,15 +170,16 @@ def test_a_role_and_a_name_are_changed(usuarios: Page, make_usuario: Make, api: 
     usuarios.keyboard.press("Enter")
     expect(row(usuarios, rosa)).to_contain_text("Oficina")
     assert stored(api, rosa["dni"]) == {**rosa, "rol": "OFICINA", "nombre": "Rosa Quispe Mamani"}
-    row(usuarios, rosa).get_by_role("button", name="Cambiar datos").click()
+    row(usuarios, rosa).get_by_role("button", name="Editar").click()
+    expect(dialog).to_be_visible()
     usuarios.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    expect(row(usuarios, rosa).get_by_role("button", name="Cambiar datos")).to_be_focused()
+    expect(row(usuarios, rosa).get_by_role("button", name="Editar")).to_be_focused()
 
 
 def test_the_last_administrator_is_kept(usuarios: Page, api: Wire) -> None:
     me = {"dni": DNI[Rol.ADMIN]}
-    row(usuarios, me).get_by_role("button", name="Cambiar datos").click()
+    row(usuarios, me).get_by_role("button", name="Editar").click()
     dialog = usuarios.get_by_role("dialog")
     dialog.get_by_label("Técnico.").check()
     expect(dialog.get_by_role("status")).to_contain_text("dejará de ser administrador")
@@ -205,7 +206,7 @@ def test_an_own_new_password_asks_to_sign_in_again(open_page: Open, make_usuario
     page = open_page(None)
     sign_in_as(page, ana)
     expect(row(page, ana)).to_contain_text("usted")
-    row(page, ana).get_by_role("button", name="Nueva contraseña").click()
+    row(page, ana).get_by_role("button", name="Contraseña de").click()
     expect(page.get_by_role("dialog")).to_contain_text("Es su propia cuenta")
     page.get_by_role("button", name="Proponer").click()
     made = page.get_by_role("dialog").get_by_label("Contraseña").input_value()
@@ -227,7 +228,7 @@ def test_who_demotes_or_locks_himself_is_warned_and_let_out(open_page: Open, mak
     row(page, ana).get_by_role("button", name="Desactivar").click()
     page.get_by_role("button", name="Cancelar").click()
     assert stored(api, ana["dni"]) == ana
-    row(page, ana).get_by_role("button", name="Cambiar datos").click()
+    row(page, ana).get_by_role("button", name="Editar").click()
     page.get_by_label("Oficina.").check()
     page.get_by_role("button", name="Guardar").click()
     expect(page.get_by_role("link", name="Importar")).to_be_visible()

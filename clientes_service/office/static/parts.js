@@ -65,11 +65,18 @@ export function Dialog({ title, onClose, children, wide }) {
     return () => before?.focus?.();
   }, []);
   const cancel = (event) => {
+    if (event.target !== dialog.current) return; // a file that was not chosen
     event.preventDefault();
     onClose?.();
   };
+  // A browser closes it all the same where it takes a second Esc for an insistence: then it is for the view to say.
+  const closed = () => {
+    onClose?.();
+    setTimeout(() => dialog.current?.open === false && dialog.current.showModal());
+  };
   return html`
-    <dialog ref=${dialog} class=${wide ? "wide" : null} aria-labelledby=${id.current} onCancel=${cancel}>
+    <dialog ref=${dialog} class=${wide ? "wide" : null} aria-labelledby=${id.current} onCancel=${cancel}
+      onClose=${closed}>
       <h2 id=${id.current}>${title}</h2>
       ${children}
     </dialog>

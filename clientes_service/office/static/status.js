@@ -15,6 +15,8 @@ function size(bytes) {
   return `${SHORT.format(bytes / unit)} ${name}`;
 }
 
+const count = (number, what) => `${NUMBER.format(number)} ${what}${number === 1 ? "" : "s"}`;
+
 export function View() {
   const [estado, setEstado] = useState(null);
   const [problem, setProblem] = useState(null);
@@ -51,7 +53,7 @@ function Estado({ version, baseDeDatos, ultimoRespaldo, espacioLibre, clientes, 
       <dt>Último respaldo</dt>
       <dd><${Backup} isFile=${isFile} respaldo=${ultimoRespaldo} /></dd>
       <dt>Clientes</dt>
-      <dd>${NUMBER.format(clientes.vigentes)} activos; ${NUMBER.format(clientes.total)} con los inactivos</dd>
+      <dd>${count(clientes.vigentes, "activo")} y ${count(clientes.total - clientes.vigentes, "inactivo")}</dd>
       <dt>Usuarios que pueden entrar</dt><dd>${NUMBER.format(usuarios.vigentes)}</dd>
       ${isFile && html`<dt>Tamaño de los datos</dt><dd>${size(baseDeDatos.bytes)}</dd>`}
       ${espacioLibre !== null && html`<dt>Espacio libre en el disco</dt><dd>${size(espacioLibre)}</dd>`}
@@ -83,7 +85,7 @@ function BackupAdvice({ respaldo }) {
   return html`
     <div class="box-warning" role="status">
       <strong>${isOld ? "El último respaldo ya es antiguo." : "No se encuentra ningún respaldo."}</strong> Si el disco
-      fallara, se perdería lo anotado desde entonces. Pida a quien opera el servicio que ejecute
+      fallara, se perdería lo anotado desde entonces. Pida a quien opera el servicio que ejecute${" "}
       <code>clientes-service backup</code>, y que lo programe para cada noche. Los respaldos que se guardan en otra
       carpeta no se ven desde aquí.
     </div>

@@ -169,7 +169,7 @@ export function EditUsuario({ usuario, isOwn, onClose, onDone }) {
     return onDone(html`Datos de <bdi class="name">${body.nombre}</bdi> guardados.`);
   });
   return html`
-    <${Dialog} title="Cambiar datos" onClose=${onClose}>
+    <${Dialog} title="Editar usuario" onClose=${onClose}>
       <${Form} state=${state} verb="Guardar" onClose=${onClose}>
         <${Typed} state=${state} name="nombre" label="Nombre completo" maxlength="150" autocomplete="off" />
         <${Typed} state=${state} name="email" label="Correo" type="email" maxlength="254" autocomplete="off" />

@@ -98,8 +98,8 @@ function Row({ usuario, isOwn, tell, load, onOpen }) {
       <div>${ROLES[usuario.rol].nombre}</div>
       <div class=${usuario.vigente ? "good" : "warning"}>${usuario.vigente ? "Activo" : "Sin acceso"}</div>
       <div class="actions">
-        <button onClick=${() => onOpen("edit")}>Cambiar datos${whose}</button>
-        <button onClick=${() => onOpen("password")}>Nueva contraseña${whose}</button>
+        <button onClick=${() => onOpen("edit")}>Editar${whose}</button>
+        <button onClick=${() => onOpen("password")}>Contraseña${whose}</button>
         ${usuario.vigente
           ? html`<button class="danger" onClick=${() => (isOwn ? setAsking(true) : setVigente(false))}>
               Desactivar${whom}
