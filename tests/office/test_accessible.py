@@ -1,6 +1,6 @@
 """Every view is for everybody: no violation that axe-core finds, and the keyboard leads everywhere."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -89,7 +89,7 @@ LOOKS = [(scheme, width) for scheme in ("light", "dark") for width in (1366, 390
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _some_data(server: Server) -> Iterator[None]:
+def _some_data(server: Server) -> None:
     """Two clients, one of them inactive, and another ADMIN."""
     from tests.conftest import DNI
     from tests.server.wire import connected, sign_in
@@ -101,7 +101,6 @@ def _some_data(server: Server) -> Iterator[None]:
         api.call("DELETE", f"/api/clientes/{gone}")
         user = {"dni": "60000001", "nombre": "Otra Cuenta", "email": "otra@example.pe", "rol": "ADMIN"}
         api.call("POST", "/api/usuarios", {**user, "password": PASSWORD})
-    yield
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Signing in and out, and what outlives a reload."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -50,8 +50,8 @@ def test_two_tabs_share_a_session_and_renew_by_turns(open_page: Callable[..., Pa
 
 
 @pytest.fixture
-def make_admin(api: Wire) -> Iterator[Callable[[str], Callable[[], None]]]:
-    """Create an ADMIN with a DNI and PASSWORD; what is returned ends all sessions of that user, as a new password does."""
+def make_admin(api: Wire) -> Callable[[str], Callable[[], None]]:
+    """Create an ADMIN with a DNI and PASSWORD; what is returned ends its sessions, as a new password does."""
 
     def make(dni: str) -> Callable[[], None]:
         body = {"dni": dni, "nombre": "Ana Soto", "email": "ana@example.pe", "rol": "ADMIN", "password": PASSWORD}
@@ -62,7 +62,7 @@ def make_admin(api: Wire) -> Iterator[Callable[[str], Callable[[], None]]]:
 
         return end_sessions
 
-    yield make
+    return make
 
 
 def test_a_session_that_ends_in_the_middle_of_a_form_loses_nothing(
