@@ -85,7 +85,7 @@ function BackupAdvice({ respaldo }) {
   return html`
     <div class="box-warning" role="status">
       <strong>${isOld ? "El último respaldo ya es antiguo." : "No se encuentra ningún respaldo."}</strong> Si el disco
-      fallara, se perdería lo anotado desde entonces. Pida a quien opera el servicio que ejecute${" "}
+      fallara, se perdería ${isOld ? "lo anotado desde entonces" : "todo"}. Pida a quien opera el servicio que ejecute${" "}
       <code>clientes-service backup</code>, y que lo programe para cada noche. Los respaldos que se guardan en otra
       carpeta no se ven desde aquí.
     </div>
