@@ -26,6 +26,7 @@ from clientes_service.files.views import blp as files
 from clientes_service.historial.views import blp as historial
 from clientes_service.lote.views import blp as lote
 from clientes_service.metrics.views import blp as metrics
+from clientes_service.servicio.views import blp as servicio
 
 EXPOSED_HEADERS = [
     "Content-Disposition", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"
@@ -115,7 +116,7 @@ def create_app(config: Config | None = None) -> Flask:
 
     api = openapi.Api(app)
     app.config["OPENAPI"] = api.document
-    for blueprint in (health.blp, metrics, clientes, cambios, lote, historial, datos_personales, files):
+    for blueprint in (health.blp, metrics, clientes, cambios, lote, historial, datos_personales, files, servicio):
         api.register_blueprint(blueprint)
     if config.local_auth:
         for blueprint in (auth, users):

@@ -30,7 +30,7 @@ MANAGE = {
 }  # fmt: skip
 ADMINISTER = {
     "GET /api/usuarios", "POST /api/usuarios", "GET /api/usuarios/<id:id>", "PUT /api/usuarios/<id:id>",
-    "POST /api/clientes/<id:id>/anonimizar",
+    "POST /api/clientes/<id:id>/anonimizar", "GET /api/servicio",
 }  # fmt: skip
 GUARDED = ACCESS | REFRESH | EITHER | READ | WRITE | MANAGE | ADMINISTER
 ALLOWED = {

@@ -49,7 +49,8 @@ function App() {
   const [notice, setNotice] = useState(null);
   const [change, setChange] = useState(0); // grows with each write, so that the list looks again
   const main = useRef();
-  const opened = useView(useHash());
+  const hash = useHash();
+  const opened = useView(hash);
 
   useEffect(() => {
     onExpired(() => new Promise((resolve) => setExpired({ resolve })));
@@ -77,7 +78,7 @@ function App() {
   if (usuario === null) return html`<${SignIn} onSignedIn=${setUsuario} />`;
   const context = { usuario, tell, changed };
   return html`
-    <${Header} usuario=${usuario} onLeave=${leave} />
+    <${Header} usuario=${usuario} hash=${hash} onLeave=${leave} />
     <main ref=${main}>
       <div hidden=${!!opened}><${List} ...${context} change=${change} isShown=${!opened} /></div>
       ${opened && html`<${opened.View} key=${opened.key} ...${context} ...${opened.props} />`}
@@ -93,16 +94,21 @@ function App() {
   `;
 }
 
-function Header({ usuario, onLeave }) {
+const LINKS = [
+  ["#/importar", "Importar", may.manage],
+  ["#/usuarios", "Usuarios", may.administer],
+  ["#/servicio", "Servicio", may.administer],
+];
+
+function Header({ usuario, hash, onLeave }) {
+  const links = LINKS.filter(([, , isAllowed]) => isAllowed(usuario.rol));
   return html`
     <header>
       <a class="brand" href="#/">Clientes</a>
       <nav aria-label="Vistas">
-        ${may.manage(usuario.rol) && html`<a href="#/importar">Importar</a>`}
-        ${may.administer(usuario.rol) && html`<a href="#/usuarios">Usuarios</a>`}
-        ${may.administer(usuario.rol) && html`<a href="#/servicio">Servicio</a>`}
+        ${links.map(([to, name]) => html`<a href=${to} aria-current=${to === hash ? "page" : null}>${name}</a>`)}
       </nav>
-      <span class="who">${usuario.nombre}</span>
+      <bdi class="who name">${usuario.nombre}</bdi>
       <button class="link" onClick=${onLeave}>Salir</button>
     </header>
   `;
@@ -115,7 +121,8 @@ function Notice({ notice, onDone }) {
   };
   return html`
     <div class="notice" role="status" hidden=${!notice}>
-      ${notice?.text} ${notice?.undo && html`<button onClick=${undo}>${notice.undo.label}</button>`}
+      ${notice && html`<span>${notice.text}</span>`}
+      ${notice?.undo && html`<button onClick=${undo}>${notice.undo.label}</button>`}
       ${notice && html`<button class="link" aria-label="Cerrar el aviso" onClick=${onDone}>✕</button>`}
     </div>
   `;

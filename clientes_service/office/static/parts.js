@@ -52,21 +52,32 @@ export function Field({ id, label, help, error, required, as = "input", children
   `;
 }
 
+let dialogs = 0;
+
 /** A modal dialog; `onClose` is called for Esc, too. */
 export function Dialog({ title, onClose, children, wide }) {
   const dialog = useRef();
+  const id = useRef();
+  id.current ??= `dialog-title-${(dialogs += 1)}`; // one may open over another
   useEffect(() => {
     const before = document.activeElement;
     dialog.current.showModal();
     return () => before?.focus?.();
   }, []);
   const cancel = (event) => {
+    if (event.target !== dialog.current) return; // a file that was not chosen
     event.preventDefault();
     onClose?.();
   };
+  // A browser closes it all the same where it takes a second Esc for an insistence: then it is for the view to say.
+  const closed = () => {
+    onClose?.();
+    setTimeout(() => dialog.current?.open === false && dialog.current.showModal());
+  };
   return html`
-    <dialog ref=${dialog} class=${wide ? "wide" : null} aria-labelledby="dialog-title" onCancel=${cancel}>
-      <h2 id="dialog-title">${title}</h2>
+    <dialog ref=${dialog} class=${wide ? "wide" : null} aria-labelledby=${id.current} onCancel=${cancel}
+      onClose=${closed}>
+      <h2 id=${id.current}>${title}</h2>
       ${children}
     </dialog>
   `;

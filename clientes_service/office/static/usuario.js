@@ -1,0 +1,236 @@
+// The dialogs about one account: a new one, other data, a new password.
+
+import { call } from "./api.js";
+import { Dialog, Field, html, useEffect, useRef, useState } from "./parts.js";
+import { ROLES } from "./roles.js";
+
+const LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"; // 32, none of which is taken for another one
+const SHORTEST = 10;
+const LONGEST = 128;
+
+/** A password that can be dictated, of 75 random bits: `k7mfp-x3tqa-9bhcd`. */
+function makePassword() {
+  const random = crypto.getRandomValues(new Uint8Array(15));
+  return [...random].map((byte, at) => (at && at % 5 === 0 ? "-" : "") + LETTERS[byte % 32]).join("");
+}
+
+/** Without the spaces and dashes that the service drops from a DNI, too. */
+const compact = (text) => text.replace(/[\s\p{Pd}\u2212]/gu, "");
+const length = (text) => [...text.normalize("NFC")].length;
+
+function dniHelp(text) {
+  const digits = compact(text);
+  if (!digits) return "8 dígitos.";
+  if (!/^[0-9]*$/.test(digits)) return "Solo lleva números.";
+  const missing = 8 - digits.length;
+  if (missing === 0) return "8 dígitos: está completo.";
+  const [many, count] = missing > 0 ? ["Falta", missing] : ["Sobra", -missing];
+  return `${many}${count === 1 ? "" : "n"} ${count} ${count === 1 ? "dígito" : "dígitos"}.`;
+}
+
+function passwordHelp(text) {
+  const given = length(text);
+  return given < SHORTEST ? `Al menos ${SHORTEST} caracteres; lleva ${given}.` : `${given} caracteres: es suficiente.`;
+}
+
+/** What is wrong with what was typed, field by field; the service has the last word. */
+const RULES = {
+  dni: ({ dni }) => !/^[0-9]{8}$/.test(compact(dni)) && "El DNI tiene 8 dígitos.",
+  nombre: ({ nombre }) => !nombre.trim() && "Escriba el nombre.",
+  email: ({ email }) => !/^\S+@\S+\.\S+$/.test(email.trim()) && "Escriba un correo, como nombre@ejemplo.pe.",
+  rol: ({ rol }) => !rol && "Elija qué podrá hacer.",
+  password: ({ password, dni }) => {
+    if (length(password) < SHORTEST) return `Necesita al menos ${SHORTEST} caracteres.`;
+    if (length(password) > LONGEST) return `Puede tener ${LONGEST} caracteres como máximo.`;
+    return compact(password) === compact(dni) && "La contraseña no puede ser el DNI.";
+  },
+};
+
+/** A form's state: `{typed, set, fields, message, busy, submit}`; `send` gets what was typed, and may throw. */
+function useForm(initial, names, send) {
+  const [typed, setTyped] = useState(initial);
+  const [problem, setProblem] = useState({ fields: {} });
+  const [busy, setBusy] = useState(false);
+  const form = useRef();
+
+  const complain = (fields, message) => {
+    setProblem({ fields, message });
+    requestAnimationFrame(() => form.current?.querySelector('[aria-invalid="true"]')?.focus());
+  };
+  const submit = async (event) => {
+    event.preventDefault();
+    if (busy) return;
+    const wrong = names.map((name) => [name, RULES[name](typed)]).filter(([, message]) => message);
+    if (wrong.length) return complain(Object.fromEntries(wrong));
+    setBusy(true);
+    setProblem({ fields: {} });
+    try {
+      await send(typed);
+    } catch (error) {
+      const fields = { ...error.fields, ...PLACES[error.code]?.(error) };
+      complain(fields, Object.keys(fields).length ? null : error.message);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const set = (name, value) => {
+    setTyped((before) => ({ ...before, [name]: value }));
+    setProblem(({ fields: { [name]: _, ...fields } }) => ({ fields }));
+  };
+  return { form, typed, set, busy, submit, ...problem };
+}
+
+/** At which field stands what the service says of the whole. */
+const PLACES = {
+  DNI_DUPLICADO: ({ message }) => ({ dni: message }),
+  ULTIMO_ADMIN: ({ message }) => ({ rol: message }),
+};
+
+function Typed({ state, name, ...rest }) {
+  return html`
+    <${Field} id=${`user-${name}`} name=${name} value=${state.typed[name]} required error=${state.fields[name]}
+      onInput=${(event) => state.set(name, event.target.value)} ...${rest} />
+  `;
+}
+
+function Roles({ state }) {
+  const error = state.fields.rol;
+  return html`
+    <fieldset class="roles" aria-describedby=${error ? "user-rol-error" : null}>
+      <legend>Qué podrá hacer <span class="required">(obligatorio)</span></legend>
+      ${Object.entries(ROLES).map(([rol, { nombre, ayuda }]) => html`
+        <label>
+          <input type="radio" name="rol" value=${rol} checked=${state.typed.rol === rol} required
+            aria-invalid=${error ? "true" : null} onChange=${() => state.set("rol", rol)} />
+          <span><strong>${nombre}.</strong> ${ayuda}</span>
+        </label>
+      `)}
+      ${error && html`<p class="error" id="user-rol-error" role="alert">${error}</p>`}
+    </fieldset>
+  `;
+}
+
+/** A new password: typed, or made. What was made can be read until it is saved, and once more after that. */
+function Password({ state }) {
+  const propose = () => {
+    state.set("password", makePassword());
+    state.set("isMade", true);
+  };
+  return html`
+    <${Typed} state=${state} name="password" label="Contraseña" type=${state.typed.isMade ? "text" : "password"}
+      autocomplete="new-password" spellcheck=${false} help=${passwordHelp(state.typed.password)} />
+    <p><button type="button" onClick=${propose}>Proponer una buena contraseña</button></p>
+  `;
+}
+
+function Form({ state, verb, onClose, children }) {
+  return html`
+    <form ref=${state.form} onSubmit=${state.submit} novalidate>
+      ${children}
+      ${state.message && html`<div class="box-error" role="alert">${state.message}</div>`}
+      <div class="actions">
+        <button class="primary" disabled=${state.busy}>${state.busy ? "Guardando…" : verb}</button>
+        <button type="button" onClick=${onClose}>Cancelar</button>
+      </div>
+    </form>
+  `;
+}
+
+export function NewUsuario({ onClose, onDone }) {
+  const [made, setMade] = useState(null);
+  const names = ["dni", "nombre", "email", "rol", "password"];
+  const empty = { dni: "", nombre: "", email: "", rol: "", password: "" };
+  const state = useForm(empty, names, async ({ isMade, ...body }) => {
+    const { body: usuario } = await call("POST", "/api/usuarios", { body });
+    if (isMade) setMade({ usuario, password: body.password });
+    else onDone(html`<bdi class="name">${usuario.nombre}</bdi> ya puede entrar.`);
+  });
+  const end = () => onDone();
+  if (made) return html`<${Dialog} title=${SHOWN} onClose=${end}><${ShownOnce} ...${made} onDone=${end} /><//>`;
+  return html`
+    <${Dialog} title="Nuevo usuario" onClose=${onClose}>
+      <${Form} state=${state} verb="Crear usuario" onClose=${onClose}>
+        <${Typed} state=${state} name="dni" label="DNI" inputmode="numeric" autocomplete="off"
+          help=${dniHelp(state.typed.dni)} />
+        <${Typed} state=${state} name="nombre" label="Nombre completo" maxlength="150" autocomplete="off" />
+        <${Typed} state=${state} name="email" label="Correo" type="email" maxlength="254" autocomplete="off" />
+        <${Roles} state=${state} />
+        <${Password} state=${state} />
+      <//>
+    <//>
+  `;
+}
+
+export function EditUsuario({ usuario, isOwn, onClose, onDone }) {
+  const { nombre, email, rol } = usuario;
+  const state = useForm({ nombre, email, rol }, ["nombre", "email", "rol"], async (typed) => {
+    const { body } = await call("PUT", `/api/usuarios/${usuario.id}`, { body: typed });
+    if (isOwn) return startAnew(body.rol);
+    return onDone(html`Datos de <bdi class="name">${body.nombre}</bdi> guardados.`);
+  });
+  return html`
+    <${Dialog} title="Editar usuario" onClose=${onClose}>
+      <${Form} state=${state} verb="Guardar" onClose=${onClose}>
+        <${Typed} state=${state} name="nombre" label="Nombre completo" maxlength="150" autocomplete="off" />
+        <${Typed} state=${state} name="email" label="Correo" type="email" maxlength="254" autocomplete="off" />
+        <${Roles} state=${state} />
+        ${isOwn && state.typed.rol !== "ADMIN" && html`
+          <div class="box-warning" role="status">
+            Es su propia cuenta: al guardar dejará de ser administrador y ya no podrá abrir Usuarios ni Servicio.
+          </div>
+        `}
+      <//>
+    <//>
+  `;
+}
+
+/** Who is signed in has another name, or may do less: the whole page learns it. */
+function startAnew(rol) {
+  if (rol !== "ADMIN") location.hash = "";
+  location.reload();
+}
+
+export function NewPassword({ usuario, isOwn, onClose, onDone }) {
+  const [made, setMade] = useState(null);
+  const state = useForm({ password: "", dni: usuario.dni }, ["password"], async ({ password, isMade }) => {
+    await call("PUT", `/api/usuarios/${usuario.id}`, { body: { password } });
+    if (isMade) setMade({ usuario, password });
+    else onDone(html`<bdi class="name">${usuario.nombre}</bdi> tiene una contraseña nueva.`);
+  });
+  const end = () => onDone();
+  if (made) return html`<${Dialog} title=${SHOWN} onClose=${end}><${ShownOnce} ...${made} onDone=${end} /><//>`;
+  return html`
+    <${Dialog} title="Nueva contraseña" onClose=${onClose}>
+      <${Form} state=${state} verb="Guardar" onClose=${onClose}>
+        <p>Para <bdi class="name">${usuario.nombre}</bdi>. La anterior deja de servir.</p>
+        <div class="box-warning">
+          ${isOwn
+            ? "Es su propia cuenta: al guardar terminan todas sus sesiones, y entrará otra vez con la contraseña nueva."
+            : "Al guardar, esta persona sale de todos sus equipos."}
+        </div>
+        <${Password} state=${state} />
+      <//>
+    <//>
+  `;
+}
+
+const SHOWN = "Entregue estos datos";
+
+/** A password that was made, for the last time. */
+function ShownOnce({ usuario, password, onDone }) {
+  const [isCopied, setCopied] = useState(false);
+  const first = useRef();
+  useEffect(() => first.current.focus(), []);
+  const copy = () => navigator.clipboard.writeText(password).then(() => setCopied(true), () => {});
+  return html`
+    <p>Son para <bdi class="name">${usuario.nombre}</bdi>. La contraseña no se mostrará otra vez: anótela o cópiela.</p>
+    <dl class="facts">
+      <dt>DNI</dt><dd>${usuario.dni}</dd>
+      <dt>Contraseña</dt><dd><code>${password}</code></dd>
+    </dl>
+    <div class="actions">
+      <button class="primary" ref=${first} onClick=${onDone}>Ya la anoté</button>
+      ${navigator.clipboard && html`<button onClick=${copy}>${isCopied ? "Copiada" : "Copiar contraseña"}</button>`}
+    </div>
+  `;
+}
