@@ -293,7 +293,7 @@ def draw_number(draw: random.Random) -> str:
     """A number such as people type: of one of some lengths, with a space, a dash or a letter in it."""
     digits = "".join(draw.choices("0123456789", k=draw.choice([1, 8, 8, 9, 11, 11, 13, 31])))
     place = draw.randrange(len(digits))
-    return digits[:place] + draw.choice(["", "", " ", "-", "–", "\u00ad", "k", "ñ", "٣"]) + digits[place:]
+    return digits[:place] + draw.choice(["", "", " ", "-", "\u2013", "\u00ad", "k", "ñ", "٣"]) + digits[place:]
 
 
 def is_normal(tipo: TipoDocumento, numero: str) -> bool:
@@ -325,7 +325,9 @@ def test_who_else_has_the_document_is_told_before_saving(
     expect(hints).to_contain_text("(inactivo)")
 
 
-def test_a_client_does_not_have_its_own_document_twice(open_page: Callable[..., Page], make: Callable[..., Any]) -> None:
+def test_a_client_does_not_have_its_own_document_twice(
+    open_page: Callable[..., Page], make: Callable[..., Any]
+) -> None:
     cliente = make()
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
     page.get_by_role("button", name="Editar").click()
@@ -462,9 +464,7 @@ def test_a_client_is_deactivated_and_that_is_undone(
     assert stored(api, cliente["id"])["vigente"] is True
 
 
-def test_an_undo_still_works_from_the_list(
-    open_page: Callable[..., Page], make: Callable[..., Any], api: Wire
-) -> None:
+def test_an_undo_still_works_from_the_list(open_page: Callable[..., Page], make: Callable[..., Any], api: Wire) -> None:
     cliente = make()
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
     page.get_by_role("button", name="Desactivar").click()
@@ -540,3 +540,35 @@ def test_a_clean_sheet_is_printed(open_page: Callable[..., Page], make: Callable
         expect(page.get_by_text(shown).first).to_be_visible()
     for hidden in ("Editar", "Llamar", "Historial", "Salir"):
         expect(page.get_by_text(hidden, exact=True)).to_be_hidden()
+
+
+def test_a_change_without_an_answer_is_repeated_and_done_once(
+    open_page: Callable[..., Page], make: Callable[..., Any], api: Wire
+) -> None:
+    cliente = make()
+    path = f"/api/clientes/{cliente['id']}"
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    page.get_by_role("button", name="Editar").click()
+    page.get_by_label("Teléfono").fill("953 000 111")
+    page.route(f"**{path}", lambda route: (route.fetch(), route.abort()))
+    save(page)
+    page.get_by_role("button", name="Guardar otra vez").wait_for()
+    page.unroute(f"**{path}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Llamar")).to_have_attribute("href", "tel:953000111")
+    assert len(api.call("GET", f"{path}/historial").json["content"]) == 2
+
+
+def test_a_known_client_can_be_given_a_taken_code_by_nobody(
+    open_page: Callable[..., Page], make: Callable[..., Any], api: Wire
+) -> None:
+    cliente, other = make(), make()
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    page.get_by_role("button", name="Editar").click()
+    page.get_by_label("Código de cliente").fill(other["codigoCliente"])
+    save(page)
+    expect(page.locator("#cliente-codigoCliente-error")).to_contain_text(f"Ya lo tiene {other['codigoCliente']}")
+    page.get_by_role("button", name="Cancelar").click()
+    page.get_by_role("button", name="Salir sin guardar").click()
+    expect(heading(page, cliente["nombre"])).to_be_focused()
+    assert stored(api, cliente["id"])["codigoCliente"] == cliente["codigoCliente"]

@@ -54,17 +54,13 @@ def test_every_change_is_a_sentence(open_page: Callable[..., Page], api: Wire, c
     expect(created).to_contain_text("Dirección: «Av. Los Álamos 12, Tacna»")
 
 
-def test_what_was_just_saved_is_in_the_history(
-    open_page: Callable[..., Page], cliente: dict[str, Any]
-) -> None:
+def test_what_was_just_saved_is_in_the_history(open_page: Callable[..., Page], cliente: dict[str, Any]) -> None:
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
     expect(history(page)).to_have_count(1)
     page.get_by_role("button", name="Editar").click()
     page.get_by_label("Contacto").fill("<i>Juana</i>")
     page.keyboard.press("Enter")
-    expect(history(page).first).to_contain_text(
-        "Usuario OFICINA cambió el contacto de «Rosa Choque» a «<i>Juana</i>»"
-    )
+    expect(history(page).first).to_contain_text("Usuario OFICINA cambió el contacto de «Rosa Choque» a «<i>Juana</i>»")
 
 
 def test_imports_and_erased_values_are_told(
@@ -87,9 +83,7 @@ def test_imports_and_erased_values_are_told(
     expect(history(page).nth(1)).to_contain_text("Usuario ADMIN cambió datos que después se borraron")
 
 
-def test_a_long_history_goes_on_by_a_button(
-    open_page: Callable[..., Page], api: Wire, cliente: dict[str, Any]
-) -> None:
+def test_a_long_history_goes_on_by_a_button(open_page: Callable[..., Page], api: Wire, cliente: dict[str, Any]) -> None:
     for number in range(120):
         api.call("PUT", f"/api/clientes/{cliente['id']}", {"direccion": f"Calle {number}"})
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")

@@ -62,7 +62,8 @@ function App() {
     return () => clearTimeout(timer);
   }, [notice]);
   useEffect(() => {
-    if (!opened || !main.current || main.current.contains(document.activeElement)) return; // a view may put it elsewhere
+    // A view may have put the focus into one of its fields.
+    if (!opened || !main.current || main.current.contains(document.activeElement)) return;
     main.current.querySelector("h1:not([hidden] h1)")?.focus(); // the list's heading is hidden
   }, [opened?.key, !usuario]);
 

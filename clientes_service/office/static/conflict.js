@@ -64,7 +64,9 @@ export function Conflict({ base, mine, now, onChosen, onClose }) {
             Además lo desactivó: ya no sale en la lista. Puede guardar igual, y restaurarlo después.
           </p>
         `}
-        ${base.vigente === false && now.vigente && html`<p class="box-warning">Además lo restauró: ya sale en la lista.</p>`}
+        ${base.vigente === false && now.vigente && html`
+          <p class="box-warning">Además lo restauró: ya sale en la lista.</p>
+        `}
         ${differences.map((difference, place) => html`
           <${Difference} key=${difference.label} ...${difference} mine=${mine} now=${now} place=${place}
             choice=${choices[place]} onChoose=${(choice) => choose(place, choice)} />

@@ -52,7 +52,9 @@ export function Form({ cliente, onSaved, onLeave }) {
   const key = useRef(null);
   const form = useRef();
   const datos = asDatos(typed);
-  const codigo = useNextCodigo(!cliente, (next) => setTyped((before) => ({ ...before, codigoCliente: before.codigoCliente || next })));
+  const codigo = useNextCodigo(!cliente, (next) =>
+    setTyped((before) => ({ ...before, codigoCliente: before.codigoCliente || next })),
+  );
   const offered = known ?? { codigoCliente: codigo || null };
   const isChanged = Object.keys(changesOf(datos, offered)).length > 0;
 

@@ -1,6 +1,6 @@
 // Unsaved changes: whoever leaves is asked first.
 
-import { Dialog, html, useEffect, useState } from "./parts.js";
+import { Dialog, html, useEffect, useLayoutEffect, useState } from "./parts.js";
 
 let ask = null; // while there are changes: asks, and promises whether they may be lost
 
@@ -17,7 +17,8 @@ export function stopAsking() {
 /** Stands in a form, and asks before its changes are lost. */
 export function Unsaved({ isChanged }) {
   const [question, setQuestion] = useState(null); // `{answer}`, once somebody wants to leave
-  useEffect(() => {
+  // With the first key, not after the next paint: the tab may be closed at once.
+  useLayoutEffect(() => {
     if (!isChanged) return undefined;
     const own = () => new Promise((resolve) => setQuestion({ answer: resolve }));
     ask = own;
