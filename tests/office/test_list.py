@@ -23,10 +23,6 @@ OpenPage = Callable[..., Page]
 LIST = re.compile(r"/api/clientes\?")
 HOSTILE = ["<img src=x onerror=alert(1)><b>Negra</b>", "W" * 150, "شركة المياه الدولية", "👷🏽‍♀️ Gasfitería 🚰"]
 NAMED = ["Ana Ñahui", "Beto Quispe", "Carla Rojas", *HOSTILE]
-VIEW = """
-    import { html } from "./parts.js";
-    export const View = () => html`<h1 tabindex="-1">Otra vista</h1>`;
-"""
 FILLERS = 57  # so that there is a second page
 
 
@@ -56,18 +52,6 @@ def make(wire: Wire, nombre: str, number: int, **others: Any) -> int:
     assert answer.status == 201, answer.body
     id: int = answer.json["id"]
     return id
-
-
-@pytest.fixture
-def open_list(open_page: OpenPage) -> OpenPage:
-    """Open the page, in which the view of a client is but a heading."""
-
-    def open_it(*args: Any, **options: Any) -> Page:
-        page = open_page(*args, **options)
-        page.route("**/oficina/cliente.js", lambda route: route.fulfill(content_type="text/javascript", body=VIEW))
-        return page
-
-    return open_it
 
 
 def names(page: Page) -> Locator:
@@ -189,8 +173,8 @@ def test_arrows_go_from_the_search_to_the_rows_past_the_page_and_back(open_page:
     expect(page.locator("tbody a.open[tabindex='0']")).to_have_count(1)
 
 
-def test_enter_opens_a_client_and_the_list_keeps_its_place(open_list: OpenPage, ids: dict[str, int]) -> None:
-    page = open_list(Rol.CONSULTA)
+def test_enter_opens_a_client_and_the_list_keeps_its_place(open_page: OpenPage, ids: dict[str, int]) -> None:
+    page = open_page(Rol.CONSULTA)
     page.get_by_role("button", name="Mostrar más").click()
     expect(names(page)).to_have_count(len(ids))
     row = names(page).nth(55)
@@ -205,8 +189,8 @@ def test_enter_opens_a_client_and_the_list_keeps_its_place(open_list: OpenPage, 
     expect(names(page)).to_have_count(len(ids))
 
 
-def test_the_back_button_leads_to_the_search_of_then(open_list: OpenPage, ids: dict[str, int]) -> None:
-    page = open_list(Rol.CONSULTA)
+def test_the_back_button_leads_to_the_search_of_then(open_page: OpenPage, ids: dict[str, int]) -> None:
+    page = open_page(Rol.CONSULTA)
     page.get_by_label("Buscar").fill("ana")
     expect(names(page)).to_have_text(["Ana Ñahui"])
     page.keyboard.press("Enter")  # the only one that is found
@@ -220,8 +204,8 @@ def test_the_back_button_leads_to_the_search_of_then(open_list: OpenPage, ids: d
     expect(names(page)).to_have_text(["Ana Ñahui"])
 
 
-def test_keys_are_listed_and_n_is_for_those_who_write(open_list: OpenPage, ids: dict[str, int]) -> None:
-    page = open_list(Rol.TECNICO)
+def test_keys_are_listed_and_n_is_for_those_who_write(open_page: OpenPage, ids: dict[str, int]) -> None:
+    page = open_page(Rol.TECNICO)
     expect(names(page).first).to_be_visible()
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Teclas")).to_contain_text("Crear un cliente")
@@ -229,7 +213,7 @@ def test_keys_are_listed_and_n_is_for_those_who_write(open_list: OpenPage, ids: 
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("n")
     expect(page).to_have_url(re.compile("#/nuevo$"))
-    page = open_list(Rol.CONSULTA)
+    page = open_page(Rol.CONSULTA)
     expect(names(page).first).to_be_visible()
     page.keyboard.press("n")
     page.keyboard.press("?")
@@ -367,9 +351,9 @@ def as_xlsx(path: Path) -> Path:
 
 
 def test_a_row_is_opened_by_a_click_anywhere_and_its_text_can_be_marked(
-    open_list: OpenPage, ids: dict[str, int]
+    open_page: OpenPage, ids: dict[str, int]
 ) -> None:
-    page = open_list(Rol.CONSULTA)
+    page = open_page(Rol.CONSULTA)
     page.get_by_label("Buscar").fill("nahui")
     expect(names(page)).to_have_count(1)
     box = page.get_by_text("00000001").bounding_box()

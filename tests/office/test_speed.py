@@ -11,10 +11,7 @@ from tests.conftest import DNI, PASSWORD
 from tests.server.conftest import SLACK, Server
 from tests.server.wire import sign_in, upload
 
-pytestmark = [
-    pytest.mark.sqlite,  # no database has a part in this
-    pytest.mark.xfail(strict=False, reason="the list of clients is not there yet"),
-]
+pytestmark = pytest.mark.sqlite  # no database has a part in this
 
 Open = Callable[..., Page]
 CLIENTES = 3_000

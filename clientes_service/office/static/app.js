@@ -4,6 +4,7 @@ import { onExpired, resume, signOut } from "./api.js";
 import { List } from "./list.js";
 import { html, may, render, useCallback, useEffect, useRef, useState } from "./parts.js";
 import { SignIn, SignInAgain } from "./signin.js";
+import { mayLeave, stopAsking } from "./unsaved.js";
 
 const NOTICE_SECONDS = 10;
 // The other views are loaded when they are opened. `#/clientes/12` opens the client with this id.
@@ -62,15 +63,18 @@ function App() {
     return () => clearTimeout(timer);
   }, [notice]);
   useEffect(() => {
-    if (opened) main.current?.querySelector(":scope > h1, :scope > :not([hidden]) h1")?.focus(); // not that of the list
-  }, [opened?.key]);
+    const at = document.activeElement; // a view may have put the focus into one of its fields
+    if (!opened || !main.current || (main.current.contains(at) && !at.closest("[hidden]"))) return;
+    main.current.querySelector("h1:not([hidden] h1)")?.focus(); // the list's heading is hidden
+  }, [opened?.key, !usuario]);
 
   /** Tell what was done; `undo` is offered for a moment: `{label, act}`. */
   const tell = useCallback((text, undo) => setNotice({ text, undo }), []);
   const changed = useCallback(() => setChange((count) => count + 1), []);
   const leave = async () => {
+    if (!(await mayLeave())) return;
     await signOut().catch(() => {});
-    location.hash = "";
+    history.replaceState(null, "", "/"); // the next person is not to see what was searched for
     location.reload();
   };
 
@@ -85,7 +89,7 @@ function App() {
     </main>
     <${Notice} notice=${notice} onDone=${() => setNotice(null)} />
     ${expired && html`
-      <${SignInAgain} onLeave=${leave} onSignedIn=${(signedIn) => {
+      <${SignInAgain} onLeave=${() => (stopAsking(), leave())} onSignedIn=${(signedIn) => {
         setUsuario(signedIn);
         setExpired(null);
         expired.resolve();

@@ -5,7 +5,7 @@ import { useEffect, useRef } from "./vendor/hooks.js";
 import htm from "./vendor/htm.js";
 
 export { h, render, Fragment } from "./vendor/preact.js";
-export { useCallback, useEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
+export { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
 
 /** A template of elements. What is put into it is text, never markup. */
 export const html = htm.bind(h);

@@ -1,0 +1,129 @@
+// The card of a client: what is known, how to reach them, and what can be done.
+
+import { NoAnswer, Problem, call } from "./api.js";
+import { inWords } from "./campos.js";
+import { Ago, html, may, useKey, useRef, useState } from "./parts.js";
+import { links } from "./phone.js";
+
+const MAP = "https://www.openstreetmap.org/search?query=";
+const TODAY = new Intl.DateTimeFormat("es-PE", { dateStyle: "long" });
+
+export function Card({ cliente, rol, heading, tell, onEdit, onLeave, onReload, onWritten }) {
+  const mayChange = may.write(rol) && !isAnonymous(cliente);
+  useKey("Escape", onLeave);
+  useKey("e", () => mayChange && onEdit());
+  return html`
+    <article class="card ficha">
+      <h1 tabindex="-1" ref=${heading}><bdi class="name">${cliente.nombre}</bdi></h1>
+      <p class="under">
+        <strong>${cliente.codigoCliente}</strong> · ${inWords("tipoCliente", cliente.tipoCliente)}
+        ${!cliente.vigente && html` <span class="inactive">Inactivo</span>`}
+      </p>
+      <dl>
+        <${Row} label=${inWords("tipoDocumento", cliente.tipoDocumento)}>
+          <bdi class="name">${cliente.numeroDocumento}</bdi>
+        <//>
+        <${Row} label="Teléfono">${cliente.telefono && html`<${Telefono} telefono=${cliente.telefono} />`}<//>
+        <${Row} label="Correo">${cliente.email && html`<${Correo} email=${cliente.email} />`}<//>
+        <${Row} label="Dirección">${cliente.direccion && html`<${Direccion} direccion=${cliente.direccion} />`}<//>
+        <${Row} label="Contacto o representante">
+          ${cliente.contactoRepresentante && html`<bdi class="name">${cliente.contactoRepresentante}</bdi>`}
+        <//>
+      </dl>
+      <p class="quiet">
+        Creado <${Ago} fecha=${cliente.fechaCreacion} />${" · "}
+        último cambio <${Ago} fecha=${cliente.fechaModificacion} />
+      </p>
+      <p class="print-only">Impreso el ${TODAY.format(new Date())}</p>
+      <${Actions} cliente=${cliente} mayChange=${mayChange} tell=${tell} onEdit=${onEdit} onReload=${onReload}
+        onWritten=${onWritten} />
+    </article>
+  `;
+}
+
+function Row({ label, children }) {
+  const isEmpty = [children].flat().every((child) => !child);
+  return html`<div class=${isEmpty ? "no-print" : null}>
+    <dt>${label}</dt><dd>${isEmpty ? html`<span class="quiet">—</span>` : children}</dd>
+  </div>`;
+}
+
+function Telefono({ telefono }) {
+  const { tel, whatsapp } = links(telefono);
+  return html`
+    <bdi>${telefono}</bdi>
+    <span class="reach">
+      <a href=${tel}>Llamar</a>
+      ${whatsapp && html`<a href=${whatsapp} target="_blank" rel="noopener noreferrer">WhatsApp</a>`}
+    </span>
+  `;
+}
+
+function Correo({ email }) {
+  const address = encodeURIComponent(email).replace("%40", "@");
+  return html`<a class="name" href=${`mailto:${address}`}><bdi>${email}</bdi></a>`;
+}
+
+function Direccion({ direccion }) {
+  return html`
+    <bdi class="name">${direccion}</bdi>
+    <span class="reach">
+      <a href=${MAP + encodeURIComponent(direccion)} target="_blank" rel="noopener noreferrer">Ver en el mapa</a>
+    </span>
+  `;
+}
+
+function Actions({ cliente, mayChange, tell, onEdit, onReload, onWritten }) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  const isBusy = useRef(false);
+
+  /** Do one thing at a time, and say what went wrong: here, or in the notice where the card may have been left. */
+  const run = async (act, complain = setError) => {
+    if (isBusy.current) return;
+    isBusy.current = true;
+    setBusy(true);
+    setError("");
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof Problem) && !(error instanceof NoAnswer)) throw error;
+      complain(error.message);
+      if (error.code === "VERSION_OBSOLETA") await onReload();
+    } finally {
+      isBusy.current = false;
+      setBusy(false);
+    }
+  };
+  const path = `/api/clientes/${cliente.id}`;
+  const restore = async () => {
+    const { body } = await call("POST", `${path}/restaurar`);
+    onWritten(body);
+    tell(`Se restauró ${cliente.codigoCliente}.`);
+  };
+  const deactivate = async () => {
+    await call("DELETE", path, { headers: { "If-Match": `"${cliente.version}"` } });
+    const { body } = await call("GET", path);
+    onWritten({ ...body, advertencias: [] });
+    tell(`Se desactivó ${cliente.codigoCliente}.`, { label: "Deshacer", act: () => run(restore, tell) });
+  };
+  return html`
+    ${error && html`<div class="box-error no-print" role="alert">${error}</div>`}
+    <div class="actions">
+      ${mayChange && html`<button class="primary" onClick=${onEdit} aria-keyshortcuts="e">Editar</button>`}
+      ${mayChange && !cliente.vigente && html`
+        <button disabled=${busy} onClick=${() => run(restore)}>Restaurar</button>
+      `}
+      <button onClick=${() => print()}>Imprimir</button>
+      <a class="button" href="#/">Volver a la lista</a>
+      ${mayChange && cliente.vigente && html`
+        <button class="danger" disabled=${busy} onClick=${() => run(deactivate)}>Desactivar</button>
+      `}
+    </div>
+  `;
+}
+
+/** Whether the personal data was erased: nothing can be done to it any more, as `anonimizar` in the contract says. */
+function isAnonymous({ nombre, tipoDocumento, numeroDocumento, vigente }) {
+  return !vigente && nombre === "Cliente anonimizado" && tipoDocumento === "OTRO" && numeroDocumento === "-";
+}
