@@ -69,7 +69,7 @@ VIEWS: list[tuple[str, Rol | None, str, Way]] = [
     ("keys", Rol.OFICINA, "", lambda page: page.keyboard.press("?")),
     ("new client", Rol.OFICINA, "#/nuevo", nothing),
     ("client", Rol.OFICINA, "#/clientes/1", nothing),
-    ("change a client", Rol.OFICINA, "#/clientes/1", click("Editar")),
+    ("change a client", Rol.OFICINA, "#/clientes/1", lambda page: page.get_by_role("button", name="Editar").click()),
     ("client, for who only reads", Rol.CONSULTA, "#/clientes/1", nothing),
     ("client that is not there", Rol.OFICINA, "#/clientes/999999", nothing),
     ("import", Rol.OFICINA, "#/importar", nothing),
@@ -132,6 +132,7 @@ def test_axe_finds_no_violation(
 def test_axe_finds_one_that_is_there(open_page: Open, axe: Axe) -> None:
     """The control: without it, finding nothing would prove nothing."""
     page = open_page(None)
+    page.get_by_label("DNI").wait_for()
     page.evaluate("document.querySelector('label').remove()")
     assert any(found.startswith("label:") for found in violations(axe, page))
 

@@ -85,7 +85,7 @@ def test_a_second_conflict_asks_again(open_page: Callable[..., Page], api: Wire,
     expect(side(page, "Teléfono", "953 111 111")).to_be_checked()
     conflict(page).get_by_role("button", name="Guardar lo elegido").click()
     expect(conflict(page)).to_have_count(0)
-    expect(page.get_by_role("link", name="Llamar")).to_have_attribute("href", "tel:953111111")
+    expect(page.get_by_role("link", name="Llamar")).to_have_attribute("href", "tel:+51953111111")
     assert stored(api, cliente["id"])["telefono"] == "953 111 111"
 
 
