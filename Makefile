@@ -5,7 +5,7 @@ SEEDS ?= 1-1000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres lint format types check bench simulate faults lock clean
+.PHONY: help run test test-postgres test-office lint format types check bench simulate faults lock clean
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: .venv/installed-dev ## Run the whole suite
 
 test-postgres: .venv/installed-dev ## Run on PostgreSQL all that a database has a part in: needs apt install postgresql
 	$(BIN)/python -m pytest --engine postgresql
+
+test-office: .venv/installed-dev ## Try the office page in Chromium, which must be installed: apt install chromium
+	$(BIN)/python -m pytest -m browser tests/office
 
 lint: .venv/installed-dev ## Look for mistakes and untidiness
 	$(BIN)/ruff check .

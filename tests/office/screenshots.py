@@ -22,9 +22,9 @@ WIDE, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
 def fill_in(page: Page) -> None:
     """Begin a client whose document somebody has already."""
     page.get_by_label("Nombre").fill("Botica Virgen del Rosario")
-    page.get_by_label("Tipo de cliente").select_option("EMPRESA")
+    page.get_by_label("Tipo de cliente").locator("visible=true").select_option("EMPRESA")
     page.get_by_label("Tipo de documento").select_option("RUC")
-    page.get_by_label("Número de documento").fill("20512345671")
+    page.get_by_label("Número de documento").fill("20500007000")
     page.get_by_text("El último dígito").wait_for()
 
 

@@ -12,7 +12,7 @@ from tests.conftest import EMPRESA, PASSWORD
 from tests.server.conftest import Server
 from tests.server.wire import Wire
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 Open = Callable[..., Page]
 Way = Callable[[Page], object]

@@ -14,7 +14,7 @@ from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
 from tests.conftest import DNI, EMPRESA, PASSWORD
 from tests.server.wire import Wire
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 NUMBERS = iter(range(7000, 8000))
 BIDI = "שלום <b>&amp;</b> 🧯 " + "مرحبا"

@@ -10,7 +10,7 @@ from clientes_service.auth.roles import Rol
 from tests.conftest import EMPRESA
 from tests.server.wire import Wire
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 NUMBERS = iter(range(1, 1000))
 

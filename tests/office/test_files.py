@@ -41,6 +41,15 @@ def test_nothing_else_is_served(anonimo: Caller, name: str) -> None:
     assert_problem(anonimo.get(f"/oficina/{name}"), 404, "NO_ENCONTRADO")
 
 
+def test_each_rule_of_the_sheet_ends_where_it_should() -> None:
+    """A brace too few, and the rest of the sheet is a part of one rule."""
+    depth = 0
+    for line in FILES["style.css"].decode().splitlines():
+        assert depth == 0 or not line.startswith("/*"), line
+        depth += line.count("{") - line.count("}")
+    assert depth == 0
+
+
 def test_a_first_view_takes_few_bytes(anonimo: Caller) -> None:
     """On the wire, with all that the first view loads; the rest comes with the client's data."""
     page = anonimo.get("/").text

@@ -13,7 +13,7 @@ from clientes_service.office import STATIC
 from tests.server.conftest import ROOT
 from tests.server.wire import Wire
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 OpenPage = Callable[..., Page]
 SAMPLE = ROOT / "examples" / "clientes.xlsx"
@@ -161,6 +161,7 @@ def test_an_answer_that_never_comes_is_not_waited_for_without_end(open_page: Ope
     page.route(REAL, lambda route: None)
     page.get_by_role("button", name="Importar ahora").click()
     expect(page.get_by_role("progressbar")).to_be_visible()
+    page.clock.run_for(1_000)  # what begins to wait does so a moment later
     page.clock.fast_forward(25_000)
     expect(page.get_by_text("Sigue en marcha.")).to_be_visible()
     page.clock.fast_forward(301_000)

@@ -17,7 +17,7 @@ from tests.server.conftest import Server
 from tests.server.wire import Wire, connected
 from tests.server.wire import sign_in as token_of
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 OpenPage = Callable[..., Page]
 LIST = re.compile(r"/api/clientes\?")

@@ -10,7 +10,7 @@ from tests.conftest import DNI, PASSWORD
 from tests.server.conftest import Server
 from tests.server.wire import Wire
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 
 def test_a_reload_does_not_sign_out_and_no_script_finds_the_refresh_token(open_page: Callable[..., Page]) -> None:

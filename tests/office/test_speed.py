@@ -11,7 +11,7 @@ from tests.conftest import DNI, PASSWORD
 from tests.server.conftest import SLACK, Server
 from tests.server.wire import sign_in, upload
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 Open = Callable[..., Page]
 CLIENTES = 3_000

@@ -15,7 +15,7 @@ from tests.conftest import EMPRESA
 from tests.server.conftest import Server
 from tests.server.wire import Wire
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 Open = Callable[..., Page]
 HOUR = 3600

@@ -13,7 +13,7 @@ from tests.conftest import DNI, PASSWORD
 from tests.server.conftest import Server
 from tests.server.wire import Wire, connected
 
-pytestmark = pytest.mark.sqlite  # no database has a part in this
+pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
 Open = Callable[..., Page]
 Make = Callable[..., dict[str, Any]]
