@@ -26,8 +26,9 @@ REQUEST_ID = {"X-Request-Id": {"description": "Names this exchange in the logs",
 IN_COOKIE = {
     "in": "header",
     "name": cookie.HEADER,
-    "schema": {"type": "string", "enum": ["cookie"]},
-    "description": f"For pages: the refresh token is in the HttpOnly cookie `{cookie.NAME}`, not in the body",
+    "schema": {"type": "string"},
+    "description": f"`cookie`, for pages: the refresh token is in the HttpOnly cookie `{cookie.NAME}`, not in the body",
+    "example": "cookie",
 }
 
 DESCRIPTION = """\
