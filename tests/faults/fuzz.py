@@ -9,7 +9,7 @@ from clientes_service.auth.roles import Rol
 from tests.conftest import DNI, PASSWORD
 from tests.faults.drafts import NOBODY, Author, Draft
 from tests.faults.lab import Lab, Outcome, Service, Trial
-from tests.faults.writers import MIXED
+from tests.faults.writers import check_whole
 from tests.server.wire import Answer, Wire, connected, sign_in
 from tests.test_compression import DECODERS
 
@@ -102,8 +102,7 @@ def fuzz(lab: Lab, trials: int) -> Outcome:
                 good |= fuzzer.good
                 operations |= {(each.method, each.path) for each in fuzzer.author.operations}
             outcome.trials += count
-            outcome.check(service.rows(MIXED) == [(0, 0, 0)], f"not of one moment: {service.rows(MIXED)}")
-            outcome.check(not service.damage(), service.damage())
+            check_whole(service, outcome)
             with connected(service.url) as wire:
                 outcome.check(wire.call("GET", "/readyz").status == 200, "not ready")
             outcome.check('"exception"' not in service.log.read_text(encoding="utf-8"), f"a defect is in {service.log}")

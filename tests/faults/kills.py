@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Callable
 
 from tests.faults.lab import Lab, Outcome, Service, Trial, is_alive
 from tests.faults.writers import Writer, compare, settle, working
@@ -18,8 +18,8 @@ def writers_of(lab: Lab) -> list[Writer]:
     return [Writer(f"W{number}") for number in range(WRITERS)]
 
 
-def kill_all(lab: Lab, trials: int) -> Outcome:
-    """Kill master and workers with SIGKILL at any moment, start again, ask again what got no answer, and compare."""
+def _end_often(lab: Lab, trials: int, end: Callable[[Service, Outcome], None]) -> Outcome:
+    """End the service at any moment, start it again, ask again what got no answer, and compare."""
     outcome = Outcome()
     while outcome.trials < trials:
         writers = writers_of(lab)
@@ -27,9 +27,14 @@ def kill_all(lab: Lab, trials: int) -> Outcome:
             for _ in range(min(ROUNDS, trials - outcome.trials)):
                 with working(service, writers):
                     time.sleep(lab.random.uniform(0.05, 0.3))
-                    service.kill()
+                    end(service, outcome)
                 _start_again(lab, service, writers, outcome)
     return outcome
+
+
+def kill_all(lab: Lab, trials: int) -> Outcome:
+    """Kill master and workers with SIGKILL."""
+    return _end_often(lab, trials, lambda service, _: service.kill())
 
 
 def _start_again(lab: Lab, service: Service, writers: list[Writer], outcome: Outcome) -> None:
@@ -66,27 +71,21 @@ def kill_worker(lab: Lab, trials: int) -> Outcome:
 
 
 def terminate(lab: Lab, trials: int) -> Outcome:
-    """End the service by SIGTERM at any moment, as a host does: all that was begun is answered."""
-    outcome = Outcome()
-    while outcome.trials < trials:
-        writers = writers_of(lab)
-        with lab.service() as service:
-            for _ in range(min(ROUNDS, trials - outcome.trials)):
-                with working(service, writers):
-                    time.sleep(lab.random.uniform(0.05, 0.3))
-                    began = time.monotonic()
-                    with suppress(TimeoutError):
-                        code = service.stop()
-                    took = time.monotonic() - began
-                outcome.check(code == 0, f"ended with {code}")
-                outcome.check(took < GONE_SECONDS, f"gone after {took:.1f} s")
-                outcome.figures = f"gone in {max(took, _number(outcome.figures)):.1f} s"
-                _start_again(lab, service, writers, outcome)
+    """End the service by SIGTERM, as a host does: all that was begun is answered."""
+    longest = 0.0
+
+    def end(service: Service, outcome: Outcome) -> None:
+        nonlocal longest
+        began = time.monotonic()
+        code = service.stop()
+        took = time.monotonic() - began
+        longest = max(longest, took)
+        outcome.check(code == 0, f"ended with {code}")
+        outcome.check(took < GONE_SECONDS, f"gone after {took:.1f} s")
+
+    outcome = _end_often(lab, trials, end)
+    outcome.figures = f"gone in {longest:.1f} s"
     return outcome
-
-
-def _number(figures: str) -> float:
-    return float(figures.split()[2]) if figures else 0.0
 
 
 CONTROLS = "tests.faults.controls"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.conftest import EMPRESA
 from tests.faults.lab import Lab, Outcome, Service, Trial, measured
-from tests.faults.writers import MIXED
+from tests.faults.writers import check_whole
 from tests.server.wire import Answer, Wire, connected
 
 CONNECTIONS, WORKERS = 64, 4
@@ -139,9 +139,7 @@ def _compare(service: Service, callers: list[Caller], outcome: Outcome) -> None:
     expected = len(known), sum(active for _, active in known.values()), outcome.trials, outcome.trials
     outcome.check(counts == expected, f"clients, active ones, lines of history, changes: {counts}, not {expected}")
     outcome.check(all(caller.writes for caller in callers), "not all connections wrote")
-    outcome.check(service.rows(MIXED) == [(0, 0, 0)], f"not of one moment: {service.rows(MIXED)}")
-    damage = service.damage()
-    outcome.check(not damage, damage)
+    check_whole(service, outcome)
 
 
 def _look_at_log(service: Service, requests: int, outcome: Outcome) -> None:

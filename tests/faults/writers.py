@@ -115,6 +115,11 @@ def compare(service: Service, writers: list[Writer], outcome: Outcome) -> None:
     [(written,)] = service.rows("SELECT count(*) FROM historial")
     outcome.check(written == acknowledged, f"{acknowledged} writes were acknowledged, {written} made")
     outcome.check(len(found) == sum(len(writer.known) for writer in writers), f"{len(found)} clients")
-    outcome.check(service.rows(MIXED) == [(0, 0, 0)], f"not of one moment: {service.rows(MIXED)}")
-    damage = service.damage()
+    check_whole(service, outcome)
+
+
+def check_whole(service: Service, outcome: Outcome) -> None:
+    """Note what is damaged, or not of one moment."""
+    mixed, damage = service.rows(MIXED), service.damage()
+    outcome.check(mixed == [(0, 0, 0)], f"not of one moment: {mixed}")
     outcome.check(not damage, damage)
