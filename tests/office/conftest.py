@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from clientes_service.auth.roles import Rol
-from tests.conftest import DNI, PASSWORD
+from tests.conftest import DNI, EMPRESA, PASSWORD
 from tests.engines import Databases
 from tests.server.conftest import Server, start_server, token  # noqa: F401 - fixtures
 from tests.server.wire import Wire, connected
@@ -19,6 +19,7 @@ from tests.server.wire import Wire, connected
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--no-first-run"]  # fmt: skip
 WAIT = 10_000  # milliseconds for what must appear
+NUMBERS = iter(range(1, 1000))  # of clients
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +91,15 @@ def api(server: Server) -> Iterator[Wire]:
 
     with connected(server.url, str(token_of(server.url, DNI[Rol.ADMIN], PASSWORD)["token"])) as wire:
         yield wire
+
+
+@pytest.fixture
+def cliente(api: Wire) -> dict[str, Any]:
+    """A client with a code and a document of its own."""
+    number = next(NUMBERS)
+    own = {"codigoCliente": f"PROPIO{number:04}", "numeroDocumento": f"2070000{number:04}"}
+    created: dict[str, Any] = api.call("POST", "/api/clientes", {**EMPRESA, **own}).json
+    return created
 
 
 def download(page: Page, act: Callable[[], None]) -> Path:

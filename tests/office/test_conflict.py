@@ -7,20 +7,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from clientes_service.auth.roles import Rol
-from tests.conftest import EMPRESA
 from tests.server.wire import Wire
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
-
-NUMBERS = iter(range(1, 1000))
-
-
-@pytest.fixture
-def cliente(api: Wire) -> dict[str, Any]:
-    number = next(NUMBERS)
-    own = {"codigoCliente": f"CHO{number:04}", "numeroDocumento": f"2070000{number:04}"}
-    created: dict[str, Any] = api.call("POST", "/api/clientes", {**EMPRESA, **own}).json
-    return created
 
 
 def edit(page: Page, **typed: str) -> None:
