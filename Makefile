@@ -19,7 +19,7 @@ test: .venv/installed-dev ## Run the whole suite
 test-postgres: .venv/installed-dev ## Run on PostgreSQL all that a database has a part in: needs apt install postgresql
 	$(BIN)/python -m pytest --engine postgresql
 
-test-office: .venv/installed-dev ## Try the office page in Chromium, which must be installed: apt install chromium
+test-office: .venv/installed-dev ## Run what tries the office page in Chromium: needs apt install chromium
 	$(BIN)/python -m pytest -m browser tests/office
 
 lint: .venv/installed-dev ## Look for mistakes and untidiness

@@ -119,6 +119,7 @@ def test_axe_finds_no_violation(
     page = open_page(rol, viewport={"width": 1366, "height": 768})
     if address:
         page.evaluate("address => { location.hash = address }", address)
+        page.locator("main > div[hidden]").wait_for(state="attached")  # the list gives way
     expect(page.locator("h1:not([hidden] *)")).to_have_count(1)
     expect(page.locator(".waiting")).to_have_count(0)
     way(page)
