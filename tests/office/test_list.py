@@ -83,7 +83,7 @@ def test_each_keystroke_narrows_the_list_and_the_address_keeps_it(open_page: Ope
     expect(page.get_by_label("Buscar")).to_have_value("nahui")
     expect(names(page)).to_have_text(["Ana Ñahui"])
     page.get_by_label("Buscar").fill("zzz nadie")
-    expect(page.get_by_text("Nadie coincide con “zzz nadie”. Pruebe con menos palabras.")).to_be_visible()
+    expect(page.get_by_text("Nadie coincide con «zzz nadie». Pruebe con menos palabras.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_label("Buscar")).to_have_value("")
     expect(page.get_by_role("status").first).to_have_text(f"{len(ids)} clientes")

@@ -120,6 +120,27 @@ def test_what_is_wrong_is_said_at_its_field(usuarios: Page, api: Wire) -> None:
     assert stored(api, dni)
 
 
+def test_what_was_typed_is_not_dropped_unasked(usuarios: Page, api: Wire) -> None:
+    before = api.call("GET", "/api/usuarios").json
+    usuarios.get_by_role("button", name="Nuevo usuario").click()
+    dialog = usuarios.get_by_role("dialog", name="Nuevo usuario")
+    question = usuarios.get_by_role("dialog", name="Hay cambios sin guardar")
+    dialog.get_by_label("Nombre completo").fill("Luz Ñahui")
+    for _ in range(2):
+        usuarios.keyboard.press("Escape")
+        question.get_by_role("button", name="Seguir escribiendo").click()
+        expect(question).to_have_count(0)
+        expect(dialog.get_by_label("Nombre completo")).to_have_value("Luz Ñahui")
+    dialog.get_by_role("button", name="Cancelar").click()
+    question.get_by_role("button", name="Salir sin guardar").click()
+    expect(usuarios.get_by_role("dialog")).to_have_count(0)
+    usuarios.get_by_role("button", name="Nuevo usuario").click()
+    expect(dialog.get_by_label("Nombre completo")).to_have_value("")
+    usuarios.keyboard.press("Escape")  # nothing was typed
+    expect(usuarios.get_by_role("dialog")).to_have_count(0)
+    assert api.call("GET", "/api/usuarios").json == before
+
+
 def test_a_deactivation_can_be_undone(usuarios: Page, make_usuario: Make, api: Wire, server: Server) -> None:
     rosa = make_usuario("Rosa Choque")
     usuarios.reload()
@@ -186,6 +207,7 @@ def test_the_last_administrator_is_kept(usuarios: Page, api: Wire) -> None:
     dialog.get_by_role("button", name="Guardar").click()
     expect(dialog.locator(".roles").get_by_role("alert")).to_contain_text("administrador")
     usuarios.keyboard.press("Escape")
+    usuarios.get_by_role("button", name="Salir sin guardar").click()
     row(usuarios, me).get_by_role("button", name="Desactivar").click()
     usuarios.get_by_role("button", name="Desactivar mi cuenta").click()
     expect(row(usuarios, me).get_by_role("alert")).to_contain_text("administrador")

@@ -5,7 +5,7 @@ import { CAMPO, asDatos, asTyped, changesOf } from "./campos.js";
 import { CodigoTaken, useNextCodigo } from "./codigo.js";
 import { Conflict } from "./conflict.js";
 import { explain } from "./documento.js";
-import { Field, html, useEffect, useKey, useRef, useState } from "./parts.js";
+import { Field, html, useEffect, useKey, useLayoutEffect, useRef, useState } from "./parts.js";
 import { Holders, useHolders } from "./repetido.js";
 import { Unsaved, mayLeave, stopAsking } from "./unsaved.js";
 
@@ -58,7 +58,7 @@ export function Form({ cliente, onSaved, onLeave }) {
   const offered = known ?? { codigoCliente: codigo || null };
   const isChanged = Object.keys(changesOf(datos, offered)).length > 0;
 
-  useEffect(() => form.current.querySelector("input").focus(), []);
+  useLayoutEffect(() => form.current.querySelector("input").focus(), []);
   useEffect(() => focusProblem(form.current, problem), [problem]);
 
   const change = (name, value) => {
@@ -96,6 +96,7 @@ export function Form({ cliente, onSaved, onLeave }) {
   useKey("Escape", leave);
   const escape = (event) => {
     if (event.key !== "Escape" || event.isComposing) return;
+    event.preventDefault(); // or it would close the dialog that it opens
     event.stopPropagation();
     leave();
   };

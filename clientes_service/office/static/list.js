@@ -130,7 +130,7 @@ function Nobody({ query, rol, onWiden }) {
   if (query.q) {
     return html`
       <div class="card nobody">
-        <p>Nadie coincide con “<bdi class="name">${query.q}</bdi>”${filters.length > 0 && " y los filtros"}.
+        <p>Nadie coincide con «<bdi class="name">${query.q}</bdi>»${filters.length > 0 && " y los filtros"}.
           Pruebe con menos palabras.</p>
         ${widen}
       </div>

@@ -1,7 +1,7 @@
 // What every view is made of.
 
 import { h } from "./vendor/preact.js";
-import { useEffect, useRef } from "./vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef } from "./vendor/hooks.js";
 import htm from "./vendor/htm.js";
 
 export { h, render, Fragment } from "./vendor/preact.js";
@@ -53,26 +53,44 @@ export function Field({ id, label, help, error, required, as = "input", children
 }
 
 let dialogs = 0;
+const open = []; // one may open over another: the last one is on top
 
-/** A modal dialog; `onClose` is called for Esc, too. */
+/** A modal dialog; `onClose` is called for Esc, too, and it is for the view to close it. */
 export function Dialog({ title, onClose, children, wide }) {
   const dialog = useRef();
   const id = useRef();
-  id.current ??= `dialog-title-${(dialogs += 1)}`; // one may open over another
-  useEffect(() => {
+  const latest = useRef();
+  latest.current = onClose;
+  id.current ??= `dialog-title-${(dialogs += 1)}`;
+  useLayoutEffect(() => {
+    const element = dialog.current;
     const before = document.activeElement;
-    dialog.current.showModal();
-    return () => before?.focus?.();
+    // Before the browser, which asks once, and closes it at the second Esc.
+    const pressed = (event) => {
+      if (event.key !== "Escape" || event.isComposing || open.at(-1) !== element) return;
+      event.preventDefault();
+      latest.current?.();
+    };
+    open.push(element);
+    element.showModal();
+    document.addEventListener("keydown", pressed);
+    return () => {
+      document.removeEventListener("keydown", pressed);
+      open.splice(open.indexOf(element), 1);
+      element.close(); // only what is not behind a dialog can take the focus
+      before?.focus?.();
+    };
   }, []);
+  // A telephone's Back asks to close it, and the second time does.
   const cancel = (event) => {
     if (event.target !== dialog.current) return; // a file that was not chosen
     event.preventDefault();
     onClose?.();
   };
-  // A browser closes it all the same where it takes a second Esc for an insistence: then it is for the view to say.
   const closed = () => {
+    if (!dialog.current) return; // by the view
+    dialog.current.showModal();
     onClose?.();
-    setTimeout(() => dialog.current?.open === false && dialog.current.showModal());
   };
   return html`
     <dialog ref=${dialog} class=${wide ? "wide" : null} aria-labelledby=${id.current} onCancel=${cancel}

@@ -40,8 +40,8 @@ export function Report({ report, isDone, isCrear }) {
       <h3>Filas con errores</h3>
       ${!isDone && html`<p>Corríjalas en su archivo, guárdelo y elíjalo otra vez; o importe solo las filas buenas.</p>`}
       ${isTaken && html`
-        <p>Si el archivo trae cambios de clientes que ya existen, marque arriba “Agregar los nuevos y actualizar los que
-          ya existen”.</p>
+        <p>Si el archivo trae cambios de clientes que ya existen, marque arriba «Agregar los nuevos y actualizar los que
+          ya existen».</p>
       `}
       <${Rows} title="Filas con errores" rows=${errores} kind="bad" heading="Qué hacer" />
     `}

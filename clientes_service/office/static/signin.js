@@ -1,21 +1,30 @@
 // Signing in: at the beginning, and when a session has ended in the middle of work.
 
 import { signIn } from "./api.js";
-import { Dialog, Field, html, useEffect, useState } from "./parts.js";
+import { Dialog, Field, html, useLayoutEffect, useState } from "./parts.js";
 
 function Form({ onSignedIn }) {
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
-  useEffect(() => document.getElementById("dni").focus(), []);
+  useLayoutEffect(() => document.getElementById("dni").focus(), []); // at once, not while somebody types already
 
   const submit = async (event) => {
     event.preventDefault();
     if (busy) return;
+    const { dni, password } = Object.fromEntries(new FormData(event.target));
+    const missing = {};
+    if (!dni.trim()) missing.dni = "Escriba su DNI.";
+    if (!password) missing.password = "Escriba su contraseña.";
+    const [first] = Object.keys(missing);
+    if (first) {
+      setProblem({ fields: missing });
+      document.getElementById(first).focus();
+      return;
+    }
     setBusy(true);
     setProblem(null);
-    const form = new FormData(event.target);
     try {
-      onSignedIn(await signIn(form.get("dni").trim(), form.get("password")));
+      onSignedIn(await signIn(dni.trim(), password));
     } catch (error) {
       setProblem(error);
     } finally {
@@ -29,7 +38,7 @@ function Form({ onSignedIn }) {
         error=${problem?.fields?.dni} />
       <${Field} id="password" name="password" type="password" label="Contraseña"
         autocomplete="current-password" required error=${problem?.fields?.password} />
-      ${problem && html`
+      ${problem?.message && html`
         <p class="error" role="alert">
           ${isExternal ? "Esta instalación usa las cuentas de otro sistema: entre desde allí." : problem.message}
         </p>

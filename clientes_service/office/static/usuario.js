@@ -1,8 +1,9 @@
 // The dialogs about one account: a new one, other data, a new password.
 
 import { call } from "./api.js";
-import { Dialog, Field, html, useEffect, useRef, useState } from "./parts.js";
+import { Dialog, Field, html, useRef, useState } from "./parts.js";
 import { ROLES } from "./roles.js";
+import { Unsaved, mayLeave, stopAsking } from "./unsaved.js";
 
 const LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"; // 32, none of which is taken for another one
 const SHORTEST = 10;
@@ -77,7 +78,8 @@ function useForm(initial, names, send) {
     setTyped((before) => ({ ...before, [name]: value }));
     setProblem(({ fields: { [name]: _, ...fields } }) => ({ fields }));
   };
-  return { form, typed, set, busy, submit, ...problem };
+  const isChanged = Object.keys(initial).some((name) => typed[name] !== initial[name]);
+  return { form, typed, set, busy, submit, isChanged, ...problem };
 }
 
 /** At which field stands what the service says of the whole. */
@@ -123,16 +125,20 @@ function Password({ state }) {
   `;
 }
 
-function Form({ state, verb, onClose, children }) {
+function Form({ title, state, verb, onClose, children }) {
+  const leave = async () => !state.busy && (await mayLeave()) && onClose();
   return html`
-    <form ref=${state.form} onSubmit=${state.submit} novalidate>
-      ${children}
-      ${state.message && html`<div class="box-error" role="alert">${state.message}</div>`}
-      <div class="actions">
-        <button class="primary" disabled=${state.busy}>${state.busy ? "Guardando…" : verb}</button>
-        <button type="button" onClick=${onClose}>Cancelar</button>
-      </div>
-    </form>
+    <${Dialog} title=${title} onClose=${leave}>
+      <form ref=${state.form} onSubmit=${state.submit} novalidate>
+        ${children}
+        ${state.message && html`<div class="box-error" role="alert">${state.message}</div>`}
+        <div class="actions">
+          <button class="primary" disabled=${state.busy}>${state.busy ? "Guardando…" : verb}</button>
+          <button type="button" onClick=${leave}>Cancelar</button>
+        </div>
+      </form>
+      <${Unsaved} isChanged=${state.isChanged} />
+    <//>
   `;
 }
 
@@ -148,15 +154,13 @@ export function NewUsuario({ onClose, onDone }) {
   const end = () => onDone();
   if (made) return html`<${Dialog} title=${SHOWN} onClose=${end}><${ShownOnce} ...${made} onDone=${end} /><//>`;
   return html`
-    <${Dialog} title="Nuevo usuario" onClose=${onClose}>
-      <${Form} state=${state} verb="Crear usuario" onClose=${onClose}>
-        <${Typed} state=${state} name="dni" label="DNI" inputmode="numeric" autocomplete="off"
-          help=${dniHelp(state.typed.dni)} />
-        <${Typed} state=${state} name="nombre" label="Nombre completo" maxlength="150" autocomplete="off" />
-        <${Typed} state=${state} name="email" label="Correo" type="email" maxlength="254" autocomplete="off" />
-        <${Roles} state=${state} />
-        <${Password} state=${state} />
-      <//>
+    <${Form} title="Nuevo usuario" state=${state} verb="Crear usuario" onClose=${onClose}>
+      <${Typed} state=${state} name="dni" label="DNI" inputmode="numeric" autocomplete="off"
+        help=${dniHelp(state.typed.dni)} />
+      <${Typed} state=${state} name="nombre" label="Nombre completo" maxlength="150" autocomplete="off" />
+      <${Typed} state=${state} name="email" label="Correo" type="email" maxlength="254" autocomplete="off" />
+      <${Roles} state=${state} />
+      <${Password} state=${state} />
     <//>
   `;
 }
@@ -169,23 +173,22 @@ export function EditUsuario({ usuario, isOwn, onClose, onDone }) {
     return onDone(html`Datos de <bdi class="name">${body.nombre}</bdi> guardados.`);
   });
   return html`
-    <${Dialog} title="Editar usuario" onClose=${onClose}>
-      <${Form} state=${state} verb="Guardar" onClose=${onClose}>
-        <${Typed} state=${state} name="nombre" label="Nombre completo" maxlength="150" autocomplete="off" />
-        <${Typed} state=${state} name="email" label="Correo" type="email" maxlength="254" autocomplete="off" />
-        <${Roles} state=${state} />
-        ${isOwn && state.typed.rol !== "ADMIN" && html`
-          <div class="box-warning" role="status">
-            Es su propia cuenta: al guardar dejará de ser administrador y ya no podrá abrir Usuarios ni Servicio.
-          </div>
-        `}
-      <//>
+    <${Form} title="Editar usuario" state=${state} verb="Guardar" onClose=${onClose}>
+      <${Typed} state=${state} name="nombre" label="Nombre completo" maxlength="150" autocomplete="off" />
+      <${Typed} state=${state} name="email" label="Correo" type="email" maxlength="254" autocomplete="off" />
+      <${Roles} state=${state} />
+      ${isOwn && state.typed.rol !== "ADMIN" && html`
+        <div class="box-warning" role="status">
+          Es su propia cuenta: al guardar dejará de ser administrador y ya no podrá abrir Usuarios ni Servicio.
+        </div>
+      `}
     <//>
   `;
 }
 
 /** Who is signed in has another name, or may do less: the whole page learns it. */
 function startAnew(rol) {
+  stopAsking();
   if (rol !== "ADMIN") location.hash = "";
   location.reload();
 }
@@ -200,16 +203,14 @@ export function NewPassword({ usuario, isOwn, onClose, onDone }) {
   const end = () => onDone();
   if (made) return html`<${Dialog} title=${SHOWN} onClose=${end}><${ShownOnce} ...${made} onDone=${end} /><//>`;
   return html`
-    <${Dialog} title="Nueva contraseña" onClose=${onClose}>
-      <${Form} state=${state} verb="Guardar" onClose=${onClose}>
-        <p>Para <bdi class="name">${usuario.nombre}</bdi>. La anterior deja de servir.</p>
-        <div class="box-warning">
-          ${isOwn
-            ? "Es su propia cuenta: al guardar terminan todas sus sesiones, y entrará otra vez con la contraseña nueva."
-            : "Al guardar, esta persona sale de todos sus equipos."}
-        </div>
-        <${Password} state=${state} />
-      <//>
+    <${Form} title="Nueva contraseña" state=${state} verb="Guardar" onClose=${onClose}>
+      <p>Para <bdi class="name">${usuario.nombre}</bdi>. La anterior deja de servir.</p>
+      <div class="box-warning">
+        ${isOwn
+          ? "Es su propia cuenta: al guardar terminan todas sus sesiones, y entrará otra vez con la contraseña nueva."
+          : "Al guardar, esta persona sale de todos sus equipos."}
+      </div>
+      <${Password} state=${state} />
     <//>
   `;
 }
@@ -219,8 +220,6 @@ const SHOWN = "Entregue estos datos";
 /** A password that was made, for the last time. */
 function ShownOnce({ usuario, password, onDone }) {
   const [isCopied, setCopied] = useState(false);
-  const first = useRef();
-  useEffect(() => first.current.focus(), []);
   const copy = () => navigator.clipboard.writeText(password).then(() => setCopied(true), () => {});
   return html`
     <p>Son para <bdi class="name">${usuario.nombre}</bdi>. La contraseña no se mostrará otra vez: anótela o cópiela.</p>
@@ -229,7 +228,7 @@ function ShownOnce({ usuario, password, onDone }) {
       <dt>Contraseña</dt><dd><code>${password}</code></dd>
     </dl>
     <div class="actions">
-      <button class="primary" ref=${first} onClick=${onDone}>Ya la anoté</button>
+      <button class="primary" onClick=${onDone}>Ya la anoté</button>
       ${navigator.clipboard && html`<button onClick=${copy}>${isCopied ? "Copiada" : "Copiar contraseña"}</button>`}
     </div>
   `;
