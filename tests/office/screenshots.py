@@ -25,7 +25,7 @@ def fill_in(page: Page) -> None:
     page.get_by_label("Tipo de cliente").locator("visible=true").select_option("EMPRESA")
     page.get_by_label("Tipo de documento").select_option("RUC")
     page.get_by_label("Número de documento").fill("20500007000")
-    page.get_by_text("El último dígito").wait_for()
+    page.get_by_text("Algún dígito").wait_for()
 
 
 def conflict(page: Page, api: Wire) -> None:

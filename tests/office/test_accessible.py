@@ -52,7 +52,7 @@ def undo(page: Page) -> None:
 def lost_session(page: Page) -> None:
     page.route("**/api/**", lambda route: route.fulfill(status=401, json={"code": "NO_AUTENTICADO"}))
     page.route("**/auth/refresh", lambda route: route.fulfill(status=401, json={"code": "NO_AUTENTICADO"}))
-    page.get_by_role("button", name="Mirar otra vez").click()
+    page.get_by_role("button", name="Actualizar").click()
     page.get_by_role("dialog").wait_for()
 
 

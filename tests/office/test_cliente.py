@@ -81,7 +81,7 @@ def test_a_new_client_is_typed_with_the_keyboard_alone_and_stored(open_page: Cal
     expect(page.get_by_label("Tipo de documento")).to_have_value("RUC")
     page.keyboard.press("Enter")
     expect(heading(page, "Minera Los Andes")).to_be_focused()
-    expect(page.get_by_role("status").filter(has_text="Se guardó CLI")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Se guardó Minera Los Andes (CLI")).to_be_visible()
     [cliente] = named(api, "Minera Los Andes")
     assert page.url.endswith(f"#/clientes/{cliente['id']}")
     kept = {**EMPRESA, "nombre": "Minera Los Andes", "codigoCliente": cliente["codigoCliente"]}
@@ -254,7 +254,7 @@ def test_the_document_is_explained_while_it_is_typed(open_page: Callable[..., Pa
     number.press_sequentially("20-100070")
     expect(page.locator("#cliente-numeroDocumento-help")).to_have_text("8 de 11 dígitos")
     number.press_sequentially("971")
-    expect(hints).to_have_text("El último dígito debería ser 0: revise el número.")
+    expect(hints).to_have_text("Algún dígito no es correcto (el último sería 0): compárelo con la ficha RUC.")
     number.press("Backspace")
     number.press_sequentially("0")
     expect(hints).to_have_text("")
@@ -388,7 +388,7 @@ def test_the_card_calls_writes_and_shows_the_way(open_page: Callable[..., Page],
     for name, address in {
         "Llamar": "tel:+51952123456",
         "WhatsApp": "https://wa.me/51952123456",
-        "Ver en el mapa": "https://www.openstreetmap.org/search?query=Av.%20Grau%205%20%26%207%2C%20Tacna",
+        "Ver en el mapa": "https://www.openstreetmap.org/search?query=Av.%20Grau%205%20%26%207%2C%20Tacna%2C%20Per%C3%BA",
         "a?cc=b@example.pe": "mailto:a%3Fcc%3Db@example.pe",
     }.items():
         expect(page.get_by_role("link", name=name)).to_have_attribute("href", address)
@@ -427,6 +427,26 @@ def test_only_what_was_changed_is_sent_and_stored(
     assert (changed["telefono"], changed["direccion"], changed["nombre"]) == ("953 000 111", None, cliente["nombre"])
 
 
+def test_a_field_that_was_wrong_is_typed_anew(
+    open_page: Callable[..., Page], make: Callable[..., Any], api: Wire
+) -> None:
+    """Its error goes with the first key, the cursor does not."""
+    cliente = make()
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    page.get_by_role("button", name="Editar").click()
+    field(page, "telefono").fill("no tiene")
+    page.keyboard.press("Enter")
+    expect(field(page, "telefono")).to_be_focused()
+    expect(field(page, "telefono")).to_have_attribute("aria-invalid", "true")
+    page.keyboard.press("Control+A")
+    page.keyboard.type("052 281 839")
+    expect(field(page, "telefono")).to_have_value("052 281 839")
+    expect(field(page, "telefono")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Llamar")).to_be_visible()
+    assert stored(api, cliente["id"])["telefono"] == "052 281 839"
+
+
 def test_saving_nothing_calls_nobody(open_page: Callable[..., Page], make: Callable[..., Any], api: Wire) -> None:
     cliente = make()
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
@@ -459,6 +479,22 @@ def test_an_undo_still_works_from_the_list(open_page: Callable[..., Page], make:
     page.get_by_role("button", name="Deshacer").click()
     expect(page.get_by_text("Se restauró")).to_be_visible()
     assert stored(api, cliente["id"])["vigente"] is True
+
+
+def test_an_undo_is_seen_on_the_card_that_was_opened_again(
+    open_page: Callable[..., Page], make: Callable[..., Any], api: Wire
+) -> None:
+    cliente = make()
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    page.get_by_role("button", name="Desactivar").click()
+    expect(page.locator(".inactive")).to_be_visible()
+    page.keyboard.press("Escape")
+    heading(page, "Clientes").wait_for()
+    page.go_back()
+    expect(page.locator(".ficha .inactive")).to_be_visible()
+    page.get_by_role("button", name="Deshacer").click()
+    expect(page.locator(".ficha .inactive")).to_have_count(0)
+    expect(page.get_by_role("button", name="Desactivar")).to_be_enabled()
 
 
 def test_an_inactive_client_is_restored(open_page: Callable[..., Page], make: Callable[..., Any], api: Wire) -> None:

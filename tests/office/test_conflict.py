@@ -56,7 +56,7 @@ def test_two_browsers_change_the_same_client_and_the_second_chooses(
     side(mine, "Teléfono", "954 222 222").check()
     conflict(mine).get_by_role("button", name="Guardar lo elegido").click()
 
-    expect(mine.get_by_text(f"Se guardó {cliente['codigoCliente']}")).to_be_visible()
+    expect(mine.get_by_text(f"({cliente['codigoCliente']}).")).to_be_visible()
     now = stored(api, cliente["id"])
     assert (now["telefono"], now["direccion"], now["email"]) == ("954 222 222", "Calle Mía 1", "otro@example.pe")
     assert now["contactoRepresentante"] == "Igual Para Dos"

@@ -39,7 +39,7 @@ def test_every_change_is_a_sentence(open_page: Callable[..., Page], api: Wire, c
         "Usuario ADMIN cambió el teléfono de «+51 952 123 456» a «953 000 111», hace un momento."
     )
     expect(created).to_contain_text("Usuario ADMIN creó el cliente, hace un momento.")
-    created.get_by_text("Datos de entonces").click()
+    created.get_by_text("Datos al crearlo").click()
     expect(created).to_contain_text("Dirección: «Av. Los Álamos 12, Tacna»")
 
 

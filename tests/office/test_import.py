@@ -68,14 +68,33 @@ def test_bad_rows_are_marked_and_the_good_ones_can_go_in(page: Page, api: Wire) 
     expect(table.filter(has_text="Teléfono")).to_contain_text("Use dígitos")
     expect(table.filter(has_text="Código")).to_contain_text("La fila 2 ya tiene este código.")
     expect(page.get_by_role("listitem").filter(has_text="2 filas con errores")).to_be_visible()
-    expect(page.get_by_text("Columnas que no se usan: Zona.")).to_be_visible()
+    expect(page.get_by_text("Estas columnas del archivo no se importan: Zona.")).to_be_visible()
     page.get_by_text("Advertencias: las filas").click()
     expect(page.get_by_role("region", name="Advertencias")).to_contain_text("ceros a la izquierda")
-    page.get_by_role("button", name="Importar solo las filas buenas (1)").click()
+    page.get_by_role("button", name="Importar sin las filas con errores (1 cliente)").click()
     expect(page.get_by_text("2 filas con errores, que no se importaron")).to_be_visible()
     [made] = api.call("GET", "/api/clientes?q=M1&codigoCliente=M1").json["content"]
     assert (made["nombre"], made["numeroDocumento"]) == ("Ana", "01234567")
     assert api.call("GET", "/api/clientes?codigoCliente=M2").json["content"] == []
+
+
+def test_a_warning_about_many_rows_is_told_once(page: Page) -> None:
+    choose(
+        page, sheet(*(f"G{n};Ana {n};PERSONA;{1234500 + n};952000111;" for n in (1, 2, 3)), "G5;Eva;PERSONA;40123458;;")
+    )
+    page.get_by_text("Advertencias: las filas").click()
+    zeros = page.get_by_role("region", name="Advertencias").get_by_role("row").filter(has_text="ceros a la izquierda")
+    expect(zeros).to_have_count(1)
+    expect(zeros.get_by_role("rowheader")).to_have_text("2 a 4")
+
+
+def test_a_file_that_was_corrected_is_chosen_again(page: Page) -> None:
+    """To send the same one again would tell the same."""
+    choose(page, {"name": "otra.csv", "mimeType": "text/csv", "buffer": b"nada;que;ver\n1;2;3\n"})
+    expect(page.get_by_role("heading", name="El archivo no se importó")).to_be_visible()
+    expect(page.get_by_role("button", name="Reintentar")).to_have_count(0)
+    choose(page, sheet("H1;Ana;PERSONA;40123459;952000111;"))
+    expect(page.get_by_role("button", name="Importar ahora")).to_be_visible()
 
 
 def test_clients_that_exist_are_updated_when_one_says_so(page: Page, api: Wire) -> None:
@@ -191,7 +210,7 @@ def test_the_template_is_understood(page: Page, tmp_path: Path, api: Wire) -> No
     filled.save(tmp_path / "lleno.xlsx")
     choose(page, tmp_path / "lleno.xlsx")
     expect(page.get_by_role("listitem").filter(has_text="1 cliente nuevo")).to_be_visible()
-    expect(page.get_by_text("Columnas que no se usan")).to_have_count(0)
+    expect(page.get_by_text("Estas columnas del archivo no se importan")).to_have_count(0)
     page.get_by_role("button", name="Importar ahora").click()
     expect(page.get_by_role("heading", name="Importación terminada")).to_be_visible()
     [made] = api.call("GET", "/api/clientes?codigoCliente=T1").json["content"]

@@ -83,7 +83,7 @@ def test_each_keystroke_narrows_the_list_and_the_address_keeps_it(open_page: Ope
     expect(page.get_by_label("Buscar")).to_have_value("nahui")
     expect(names(page)).to_have_text(["Ana Ñahui"])
     page.get_by_label("Buscar").fill("zzz nadie")
-    expect(page.get_by_text("Nadie coincide con «zzz nadie». Pruebe con menos palabras.")).to_be_visible()
+    expect(page.get_by_text("Nadie coincide con «zzz nadie». Pruebe con otras palabras, o con menos.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.get_by_label("Buscar")).to_have_value("")
     expect(page.get_by_role("status").first).to_have_text(f"{len(ids)} clientes")
@@ -295,6 +295,10 @@ def test_an_inactive_client_is_restored_from_its_row_and_back(
     page.get_by_role("button", name="Deshacer").click()
     expect(names(page)).to_have_text(["Zoila Inactiva"])
     assert not api.call("GET", f"/api/clientes/{id}").json["vigente"]
+    page.get_by_label("Estado").select_option("Activos")
+    page.get_by_label("Buscar").fill("zoila")
+    page.get_by_role("button", name="Buscar también entre los inactivos").click()
+    expect(names(page)).to_have_text(["Zoila Inactiva"])
 
 
 def test_without_an_answer_the_rows_stay_and_one_can_try_again(open_page: OpenPage, ids: dict[str, int]) -> None:

@@ -71,7 +71,7 @@ def test_a_fresh_backup_is_told_in_words_and_an_old_one_is_warned_of(
     expect(page.locator(".box-warning")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     back_up(server, 27 * HOUR)
-    page.get_by_role("button", name="Mirar otra vez").click()
+    page.get_by_role("button", name="Actualizar").click()
     expect(page.locator(".box-warning")).to_contain_text("ya es antiguo")
     expect(fact(page, "Último respaldo")).to_contain_text("ayer")
 
@@ -91,7 +91,7 @@ def test_a_server_with_backups_of_its_own_and_a_full_disk_are_told(open_page: Op
     expect(page.locator("dt", has_text="Espacio")).to_have_count(0)
     told.update(espacioLibre=870_000_000, baseDeDatos={"motor": "sqlite", "version": "3.54.1", "bytes": 41_943_040})
     told.update(ultimoRespaldo={"fecha": time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime()), "bytes": 41_000_000})
-    page.get_by_role("button", name="Mirar otra vez").click()
+    page.get_by_role("button", name="Actualizar").click()
     expect(page.locator(".box-warning")).to_contain_text("Queda poco espacio")
     expect(fact(page, "Tamaño de los datos")).to_have_text("41.9 MB")
     expect(fact(page, "Espacio libre")).to_have_text("870 MB")
@@ -103,7 +103,7 @@ def test_without_an_answer_the_page_says_so_and_looks_again(open_page: Open) -> 
     page.route("**/api/servicio", lambda route: route.abort(), times=1)
     page.get_by_role("link", name="Servicio").click()
     expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
-    page.get_by_role("button", name="Mirar otra vez").click()
+    page.get_by_role("button", name="Actualizar").click()
     expect(fact(page, "Versión")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
 

@@ -102,7 +102,7 @@ def test_what_is_wrong_is_said_at_its_field(usuarios: Page, api: Wire) -> None:
     dialog.get_by_label("Correo").fill("ana@example.pe")
     dialog.get_by_label("Consulta.").check()
     dialog.get_by_label("Contraseña").fill("nueve-999")
-    expect(dialog).to_contain_text("Al menos 10 caracteres; lleva 9.")
+    expect(dialog).to_contain_text("Al menos 10 caracteres; van 9.")
     dialog.get_by_role("button", name="Crear usuario").click()
     expect(dialog.get_by_label("Contraseña")).to_have_accessible_description(re.compile("al menos 10 caracteres"))
     dialog.get_by_label("Contraseña").fill("-".join(dni))

@@ -48,7 +48,7 @@ function App() {
   const [usuario, setUsuario] = useState(undefined); // undefined: not known yet; null: nobody
   const [expired, setExpired] = useState(null); // keeps a promise once there is a new session
   const [notice, setNotice] = useState(null);
-  const [change, setChange] = useState(0); // grows with each write, so that the list looks again
+  const [change, setChange] = useState({}); // another one with each write, so that the list looks again
   const main = useRef();
   const hash = useHash();
   const opened = useView(hash);
@@ -70,7 +70,8 @@ function App() {
 
   /** Tell what was done; `undo` is offered for a moment: `{label, act}`. */
   const tell = useCallback((text, undo) => setNotice({ text, undo }), []);
-  const changed = useCallback(() => setChange((count) => count + 1), []);
+  /** Say that something was written: `written` is the client, where it is one. */
+  const changed = useCallback((written) => setChange({ written }), []);
   const leave = async () => {
     if (!(await mayLeave())) return;
     await signOut().catch(() => {});
@@ -80,11 +81,11 @@ function App() {
 
   if (usuario === undefined) return html`<p class="waiting" role="status">Cargando…</p>`;
   if (usuario === null) return html`<${SignIn} onSignedIn=${setUsuario} />`;
-  const context = { usuario, tell, changed };
+  const context = { usuario, tell, changed, change };
   return html`
     <${Header} usuario=${usuario} hash=${hash} onLeave=${leave} />
     <main ref=${main}>
-      <div hidden=${!!opened}><${List} ...${context} change=${change} isShown=${!opened} /></div>
+      <div hidden=${!!opened}><${List} ...${context} isShown=${!opened} /></div>
       ${opened && html`<${opened.View} key=${opened.key} ...${context} ...${opened.props} />`}
     </main>
     <${Notice} notice=${notice} onDone=${() => setNotice(null)} />

@@ -1,7 +1,7 @@
 // A client: the form of a new one, and the card of a known one.
 
 import { NoAnswer, Problem, call } from "./api.js";
-import { Card } from "./ficha.js";
+import { Card, Named } from "./ficha.js";
 import { Form } from "./form.js";
 import { Historial } from "./historial.js";
 import { html, may, useEffect, useRef, useState } from "./parts.js";
@@ -23,7 +23,7 @@ function New({ tell, changed }) {
   const show = (saved) => {
     justSaved = saved;
     changed();
-    tell(`Se guardó ${saved.codigoCliente}.`);
+    tell(html`Se guardó <${Named} cliente=${saved} />.`);
     location.replace(`#/clientes/${saved.id}`); // so that Back leads to the list, not to an empty form
   };
   return html`
@@ -40,7 +40,7 @@ function NotAllowed() {
   `;
 }
 
-function Known({ id, usuario, tell, changed }) {
+function Known({ id, usuario, tell, changed, change }) {
   const [cliente, setCliente] = useState(null);
   const [advertencias, setAdvertencias] = useState([]);
   const [error, setError] = useState(null);
@@ -65,6 +65,12 @@ function Known({ id, usuario, tell, changed }) {
     else load();
     justSaved = null;
   }, []);
+  const before = useRef(change);
+  useEffect(() => {
+    // From this card, or undone from the notice of one that was left.
+    if (change !== before.current && change.written?.id === id) take(change.written);
+    before.current = change;
+  }, [change]);
   useEffect(() => isEditing || heading.current?.focus(), [isEditing, cliente === null, error]);
 
   const saved = (answer) => {
@@ -72,7 +78,7 @@ function Known({ id, usuario, tell, changed }) {
     if (!answer) return tell("No había nada que guardar.");
     take(answer);
     changed();
-    return tell(`Se guardó ${answer.codigoCliente}.`);
+    return tell(html`Se guardó <${Named} cliente=${answer} />.`);
   };
   if (error) return html`<${Failed} error=${error} heading=${heading} onRetry=${load} />`;
   if (!cliente) return html`<h1 tabindex="-1" ref=${heading}>Cliente</h1><p role="status">Cargando…</p>`;
@@ -90,8 +96,7 @@ function Known({ id, usuario, tell, changed }) {
     <div class="cliente">
       <${Advertencias} advertencias=${advertencias} />
       <${Card} cliente=${cliente} rol=${usuario.rol} heading=${heading} tell=${tell}
-        onEdit=${() => setEditing(true)} onLeave=${toList} onReload=${load}
-        onWritten=${(written) => (take(written), changed())} />
+        onEdit=${() => setEditing(true)} onLeave=${toList} onReload=${load} onWritten=${changed} />
       ${may.manage(usuario.rol) && html`<${Historial} id=${id} version=${cliente.version} />`}
     </div>
   `;

@@ -63,7 +63,7 @@ function explainRuc(ruc) {
   const last = checkDigit(ruc);
   return {
     fact: ruc.startsWith("10") ? `Es el RUC de una persona: contiene su DNI, ${ruc.slice(2, 10)}.` : "",
-    warning: last === Number(ruc[10]) ? "" : `El último dígito debería ser ${last}: revise el número.`,
+    warning: last === Number(ruc[10]) ? "" : `Algún dígito no es correcto (el último sería ${last}): compárelo con la ficha RUC.`,
   };
 }
 

@@ -41,6 +41,11 @@ export function Card({ cliente, rol, heading, tell, onEdit, onLeave, onReload, o
   `;
 }
 
+/** A client in a sentence. */
+export function Named({ cliente: { nombre, codigoCliente } }) {
+  return html`<bdi class="name">${nombre}</bdi> (${codigoCliente})`;
+}
+
 function Row({ label, children }) {
   const isEmpty = [children].flat().every((child) => !child);
   return html`<div class=${isEmpty ? "no-print" : null}>
@@ -68,7 +73,7 @@ function Direccion({ direccion }) {
   return html`
     <bdi class="name">${direccion}</bdi>
     <span class="reach">
-      <a href=${MAP + encodeURIComponent(direccion)} target="_blank" rel="noopener noreferrer">Ver en el mapa</a>
+      <a href=${MAP + encodeURIComponent(`${direccion}, Perú`)} target="_blank" rel="noopener noreferrer">Ver en el mapa</a>
     </span>
   `;
 }
@@ -99,13 +104,13 @@ function Actions({ cliente, mayChange, tell, onEdit, onReload, onWritten }) {
   const restore = async () => {
     const { body } = await call("POST", `${path}/restaurar`);
     onWritten(body);
-    tell(`Se restauró ${cliente.codigoCliente}.`);
+    tell(html`Se restauró <${Named} cliente=${cliente} />.`);
   };
   const deactivate = async () => {
     await call("DELETE", path, { headers: { "If-Match": `"${cliente.version}"` } });
     const { body } = await call("GET", path);
     onWritten({ ...body, advertencias: [] });
-    tell(`Se desactivó ${cliente.codigoCliente}.`, { label: "Deshacer", act: () => run(restore, tell) });
+    tell(html`Se desactivó <${Named} cliente=${cliente} />.`, { label: "Deshacer", act: () => run(restore, tell) });
   };
   return html`
     ${error && html`<div class="box-error no-print" role="alert">${error}</div>`}

@@ -59,7 +59,7 @@ export function Form({ cliente, onSaved, onLeave }) {
   const isChanged = Object.keys(changesOf(datos, offered)).length > 0;
 
   useLayoutEffect(() => form.current.querySelector("input").focus(), []);
-  useEffect(() => focusProblem(form.current, problem), [problem]);
+  useEffect(() => focusProblem(form.current, problem), [problem?.error]); // not when a field is corrected
 
   const change = (name, value) => {
     setTyped((before) => ({ ...before, ...follow(before, name, value) }));
@@ -205,7 +205,8 @@ function asShown(error, datos) {
   const fields = error.fields ?? {};
   const isPlaced = Object.keys(fields).some((name) => name in CAMPO);
   const { code, body } = error;
-  return { code, body, datos, fields, text: isPlaced ? "" : error.message, isUnanswered: error instanceof NoAnswer };
+  const text = isPlaced ? "" : error.message;
+  return { error, code, body, datos, fields, text, isUnanswered: error instanceof NoAnswer };
 }
 
 function forget(problem, name) {

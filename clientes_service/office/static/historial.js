@@ -61,7 +61,7 @@ function Line({ line }) {
     return html`
       <li>
         <${Who} line=${line} /> creó el cliente${when}.
-        <details><summary>Datos de entonces</summary><ul>${changes.map((one) => html`
+        <details><summary>Datos al crearlo</summary><ul>${changes.map((one) => html`
           <li key=${one.name}>${CAMPO[one.name].label}: <${Value} name=${one.name} value=${one.despues} /></li>`)}</ul>
         </details>
       </li>

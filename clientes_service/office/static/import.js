@@ -120,6 +120,11 @@ function useSending(setStep) {
   return { start, stop: () => running.current?.abort() };
 }
 
+/** Whether the same file may go through another time. */
+function mayPass(error) {
+  return error instanceof NoAnswer || error.status >= 500;
+}
+
 /** Ask before the page is closed in the middle of the real run. */
 function useGuard(isReal) {
   useEffect(() => {
@@ -154,7 +159,7 @@ function Choice({ file, modo, onChoose, onModo, isSending }) {
         ${file ? html`<strong><bdi class="name">${file.name}</bdi></strong>`
           : "Arrastre aquí su archivo de Excel (.xlsx) o CSV, o elíjalo. Primero se prueba: nada se guarda todavía."}
       </p>
-      <input type="file" id="archivo" class="visually-hidden" accept=".xlsx,.csv,.txt" disabled=${isSending}
+      <input type="file" id="archivo" class="visually-hidden" accept=".xlsx,.csv,.txt,.xls,.ods" disabled=${isSending}
         onChange=${pick} />
       <label for="archivo" class=${`button${file ? "" : " primary"}`}>
         ${file ? "Elegir otro archivo, o el mismo ya corregido" : "Elegir archivo"}
@@ -198,7 +203,7 @@ function Result({ step: { name, report, error, isLate }, modo, onRun, onAgain, o
   if (name === "refused") {
     return html`
       <h2>El archivo no se importó</h2>
-      <${ProblemBox} error=${error} onRetry=${hasFile ? onRehearse : null}>
+      <${ProblemBox} error=${error} onRetry=${hasFile && mayPass(error) ? onRehearse : null}>
         <p>No se guardó nada.</p>
       <//>
       <${Headings} />
@@ -239,7 +244,7 @@ function Result({ step: { name, report, error, isLate }, modo, onRun, onAgain, o
     ${good > 0 ? html`
       <div class="actions">
         <button class=${bad ? "" : "primary"} onClick=${onRun}>
-          ${bad ? `Importar solo las filas buenas (${good})` : "Importar ahora"}
+          ${bad ? `Importar sin las filas con errores (${count(good, "cliente", "clientes")})` : "Importar ahora"}
         </button>
       </div>
     ` : html`<p><strong>No hay nada que importar.</strong></p>`}

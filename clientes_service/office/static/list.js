@@ -65,7 +65,8 @@ export function List({ usuario, tell, changed, change, isShown }) {
           onRestore=${may.write(usuario.rol) ? restore : null} />
       `}
       ${found?.rows.length === 0 && html`
-        <${Nobody} query=${found.query} rol=${usuario.rol} onWiden=${() => setQuery(withoutFilters(query))} />
+        <${Nobody} query=${found.query} rol=${usuario.rol} onWiden=${() => setQuery(withoutFilters(query))}
+          onAll=${() => setQuery({ vigente: "todos" })} />
       `}
       ${found?.cursor && html`
         <p class="more">
@@ -124,15 +125,16 @@ function useRestore({ tell, changed, setFault }) {
 }
 
 /** Why there is nobody, and what to do. */
-function Nobody({ query, rol, onWiden }) {
+function Nobody({ query, rol, onWiden, onAll }) {
   const filters = activeFilters(query);
   const widen = filters.length > 0 && html`<p><button onClick=${onWiden}>Quitar los filtros</button></p>`;
   if (query.q) {
     return html`
       <div class="card nobody">
         <p>Nadie coincide con «<bdi class="name">${query.q}</bdi>»${filters.length > 0 && " y los filtros"}.
-          Pruebe con menos palabras.</p>
+          Pruebe con otras palabras, o con menos.</p>
         ${widen}
+        ${query.vigente === "true" && html`<p><button onClick=${onAll}>Buscar también entre los inactivos</button></p>`}
       </div>
     `;
   }

@@ -1,7 +1,7 @@
 // What every view is made of.
 
 import { h } from "./vendor/preact.js";
-import { useEffect, useLayoutEffect, useRef } from "./vendor/hooks.js";
+import { useLayoutEffect, useRef } from "./vendor/hooks.js";
 import htm from "./vendor/htm.js";
 
 export { h, render, Fragment } from "./vendor/preact.js";
@@ -105,7 +105,7 @@ export function Dialog({ title, onClose, children, wide }) {
 export function useKey(key, act) {
   const latest = useRef();
   latest.current = act;
-  useEffect(() => {
+  useLayoutEffect(() => { // at once: the key may follow the view
     const pressed = (event) => {
       const isTyping = event.target.closest("input, select, textarea, [contenteditable], dialog");
       if (event.key !== key || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -86,7 +86,7 @@ export function Advertencias({ advertencias }) {
   if (!advertencias.length) return null;
   return html`
     <div class="box-warning no-print" role="status">
-      <p><strong>Se guardó. Conviene revisar:</strong></p>
+      <p><strong>Se guardó. Revise esto:</strong></p>
       <ul>
         ${advertencias.map((one) => html`
           <li key=${one.codigo}>

@@ -20,13 +20,15 @@ export function count(number, one, many) {
 export function Report({ report, isDone, isCrear }) {
   const { filas, creados, actualizados, sinCambios, errores, advertencias, columnasIgnoradas } = report;
   const bad = badRows(report);
+  const good = creados + actualizados;
   const lines = [
     [true, count(filas, "fila leída", "filas leídas"), "quiet"],
     [true, count(creados, "cliente nuevo", "clientes nuevos"), "good"],
-    [actualizados, count(actualizados, "cliente que cambia", "clientes que cambian"), "good"],
+    [actualizados, isDone ? count(actualizados, "cliente actualizado", "clientes actualizados")
+      : count(actualizados, "cliente que cambia", "clientes que cambian"), "good"],
     [sinCambios, `${count(sinCambios, "cliente", "clientes")} sin cambios`],
     [advertencias.length, listed(advertencias, "advertencia", "advertencias"), "warning"],
-    [bad, `${count(bad, "fila", "filas")} con errores${isDone ? ", que no se importaron" : ""}`, "error"],
+    [bad, badWords(bad, isDone), "error"],
   ];
   const isTaken = isCrear && errores.some(({ campo }) => campo === "codigoCliente");
   return html`
@@ -34,11 +36,11 @@ export function Report({ report, isDone, isCrear }) {
       ${lines.filter(([shown]) => shown).map(([, text, kind]) => html`<li key=${text} class=${kind}>${text}</li>`)}
     </ul>
     ${columnasIgnoradas.length > 0 && html`
-      <p>Columnas que no se usan: ${columnasIgnoradas.map((name, at) => html`${at > 0 && ", "}<bdi class="name">${name}</bdi>`)}.</p>
+      <p class="box-warning">Estas columnas del archivo no se importan: ${columnasIgnoradas.map((name, at) => html`${at > 0 && ", "}<bdi class="name">${name}</bdi>`)}.</p>
     `}
     ${bad > 0 && html`
       <h3>Filas con errores</h3>
-      ${!isDone && html`<p>Corríjalas en su archivo, guárdelo y elíjalo otra vez; o importe solo las filas buenas.</p>`}
+      ${!isDone && html`<p>Corríjalas en su archivo, guárdelo y elíjalo otra vez${good > 0 && "; o importe sin ellas"}.</p>`}
       ${isTaken && html`
         <p>Si el archivo trae cambios de clientes que ya existen, marque arriba «Agregar los nuevos y actualizar los que
           ya existen».</p>
@@ -48,10 +50,39 @@ export function Report({ report, isDone, isCrear }) {
     ${advertencias.length > 0 && html`
       <details>
         <summary>Advertencias: las filas se importan igual, pero conviene revisarlas</summary>
-        <${Rows} title="Advertencias" rows=${advertencias} kind="doubtful" heading="Qué revisar" />
+        <${Rows} title="Advertencias" rows=${grouped(advertencias)} kind="doubtful" heading="Qué revisar" />
       </details>
     `}
   `;
+}
+
+function badWords(bad, isDone) {
+  const left = bad === 1 ? ", que no se importó" : ", que no se importaron";
+  return `${count(bad, "fila", "filas")} con errores${isDone ? left : ""}`;
+}
+
+/** The same warning about many rows, once: the rarest first, since the others tell less. */
+function grouped(advertencias) {
+  const groups = new Map();
+  for (const { fila, campo, mensaje } of advertencias) {
+    const key = `${campo}\n${mensaje}`;
+    if (!groups.has(key)) groups.set(key, { campo, mensaje, filas: [] });
+    groups.get(key).filas.push(fila);
+  }
+  return [...groups.values()]
+    .sort((one, other) => one.filas.length - other.filas.length)
+    .map(({ filas, ...rest }) => ({ ...rest, fila: inWords(filas) }));
+}
+
+/** Numbers of rows: `2 a 5, 9`. */
+function inWords(filas) {
+  const runs = [];
+  for (const fila of filas) {
+    const last = runs.at(-1);
+    if (last?.to === fila - 1) last.to = fila;
+    else runs.push({ from: fila, to: fila });
+  }
+  return runs.map(({ from, to }) => (from === to ? from : `${from} a ${to}`)).join(", ");
 }
 
 function listed(rows, one, many) {

@@ -32,7 +32,7 @@ export function View() {
   return html`
     <div class="title">
       <h1 tabindex="-1">Estado del servicio</h1>
-      <button onClick=${load}>Mirar otra vez</button>
+      <button onClick=${load}>Actualizar</button>
     </div>
     ${problem && html`<div class="box-error" role="alert">${problem.message}</div>`}
     ${!estado && !problem && html`<p class="waiting" role="status">Cargando…</p>`}

@@ -15,7 +15,7 @@ const KEYS = [
   ["/", "Ir a la búsqueda"],
   ["↓ ↑", "Pasar de un cliente a otro, también desde la búsqueda"],
   ["Inicio, Fin", "Ir al primero o al último de la lista"],
-  ["Entrar", "Abrir el cliente"],
+  ["Enter", "Abrir el cliente"],
   ["Esc", "Borrar la búsqueda y volver a ella"],
   ["n", "Crear un cliente"],
   ["?", "Ver esta ayuda"],

@@ -31,7 +31,7 @@ function dniHelp(text) {
 
 function passwordHelp(text) {
   const given = length(text);
-  return given < SHORTEST ? `Al menos ${SHORTEST} caracteres; lleva ${given}.` : `${given} caracteres: es suficiente.`;
+  return given < SHORTEST ? `Al menos ${SHORTEST} caracteres; van ${given}.` : `${given} caracteres: es suficiente.`;
 }
 
 /** What is wrong with what was typed, field by field; the service has the last word. */
