@@ -5,6 +5,7 @@ import { html } from "./parts.js";
 
 const LISTED = 1000; // of each kind, in a report
 const NUMBER = new Intl.NumberFormat("es-PE");
+const FIELDS = COLUMNS.map(({ field }) => field);
 const LABELS = Object.fromEntries(COLUMNS.map(({ field, label }) => [field, label]));
 
 /** How many rows are bad; a row may have several errors. */
@@ -45,7 +46,7 @@ export function Report({ report, isDone, isCrear }) {
         <p>Si el archivo trae cambios de clientes que ya existen, marque arriba «Agregar los nuevos y actualizar los que
           ya existen».</p>
       `}
-      <${Rows} title="Filas con errores" rows=${errores} kind="bad" heading="Qué hacer" />
+      <${Rows} title="Filas con errores" rows=${inOrder(errores)} kind="bad" heading="Qué hacer" />
     `}
     ${advertencias.length > 0 && html`
       <details>
@@ -59,6 +60,12 @@ export function Report({ report, isDone, isCrear }) {
 function badWords(bad, isDone) {
   const left = bad === 1 ? ", que no se importó" : ", que no se importaron";
   return `${count(bad, "fila", "filas")} con errores${isDone ? left : ""}`;
+}
+
+/** By rows, and in each as its form has the fields. */
+function inOrder(errores) {
+  const place = ({ campo }) => FIELDS.indexOf(campo);
+  return [...errores].sort((one, other) => one.fila - other.fila || place(one) - place(other));
 }
 
 /** The same warning about many rows, once: the rarest first, since the others tell less. */
