@@ -198,7 +198,6 @@ def test_what_changed_between_rehearsal_and_import_is_told(page: Page, api: Wire
 
 
 def test_the_template_is_understood(page: Page, tmp_path: Path, api: Wire) -> None:
-    page.get_by_text("¿Qué columnas debe tener el archivo?").click()
     link = page.get_by_role("link", name="Descargar una plantilla de Excel")
     with page.expect_download() as waiting:
         link.click()

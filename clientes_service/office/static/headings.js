@@ -21,26 +21,31 @@ export const COLUMNS = [
 /** The same to read, and a sheet to begin with. */
 export function Headings() {
   return html`
-    <details class="card">
-      <summary>¿Qué columnas debe tener el archivo?</summary>
-      <p>La primera fila lleva los encabezados, en cualquier orden, con o sin tildes. Otras columnas no molestan: no se
-        usan.</p>
+    <div class="card">
+      <p>Cada cliente necesita código, nombre, tipo de cliente (EMPRESA, PERSONA u OTRO) y documento. Si su lista no tiene
+        códigos, agregue la columna «Código», escriba CLI0001 en la primera fila y arrastre la esquina de la celda hacia
+        abajo: Excel sigue la serie.</p>
       <p><a href="/oficina/plantilla.xlsx" download="plantilla-clientes.xlsx">Descargar una plantilla de Excel</a></p>
-      <div class="scroll" role="region" aria-label="Columnas" tabindex="0">
-        <table>
-          <thead>
-            <tr><th scope="col">Dato</th><th scope="col">Encabezados que se entienden</th></tr>
-          </thead>
-          <tbody>
-            ${COLUMNS.map(({ field, label, headings, isRequired, help }) => html`
-              <tr key=${field}>
-                <th scope="row">${label}${isRequired && html` <span class="required">(obligatorio)</span>`}</th>
-                <td>${headings}${help && html`<br /><span class="quiet">${help}.</span>`}</td>
-              </tr>
-            `)}
-          </tbody>
-        </table>
-      </div>
-    </details>
+      <details>
+        <summary>¿Qué columnas debe tener el archivo?</summary>
+        <p>La primera fila lleva los encabezados, en cualquier orden, con o sin tildes. Otras columnas no molestan: no se
+          usan.</p>
+        <div class="scroll" role="region" aria-label="Columnas" tabindex="0">
+          <table>
+            <thead>
+              <tr><th scope="col">Dato</th><th scope="col">Encabezados que se entienden</th></tr>
+            </thead>
+            <tbody>
+              ${COLUMNS.map(({ field, label, headings, isRequired, help }) => html`
+                <tr key=${field}>
+                  <th scope="row">${label}${isRequired && html` <span class="required">(obligatorio)</span>`}</th>
+                  <td>${headings}${help && html`<br /><span class="quiet">${help}.</span>`}</td>
+                </tr>
+              `)}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </div>
   `;
 }
