@@ -30,16 +30,20 @@ DNI_SHORTEST = 5  # digits that a DNI without its zeros still has
 # Other words for a field, as `_word` leaves them: lower case, no accents, letters and digits alone.
 HEADINGS = {
     "nombre": "nombres nombrecompleto nombresyapellidos apellidosynombres razonsocial nombreorazonsocial "
-    "nombrerazonsocial razonsocialnombre cliente nombrecliente nombredelcliente denominacion",
+    "nombrerazonsocial razonsocialnombre cliente nombrecliente nombredelcliente denominacion clienterazonsocial "
+    "clienteorazonsocial razonsocialonombre nombreodenominacion empresa",
     "tipo_cliente": "tipodecliente tipocli tipopersona tipodepersona",
     "tipo_documento": "tipodedocumento tipodoc tipodedoc tipodocidentidad tipodocumentoidentidad",
     "numero_documento": "numerodedocumento numdocumento nrodocumento nrodedocumento ndocumento nodocumento "
-    "ndedocumento nodedocumento documento documentodeidentidad documentoidentidad numerodoc nrodoc ndoc nodoc doc",
+    "ndedocumento nodedocumento documento documentodeidentidad documentoidentidad numerodoc nrodoc ndoc nodoc doc "
+    "nrodocidentidad nrodocumentodeidentidad ndocumentodeidentidad nodocumentodeidentidad",
     "codigo_cliente": "codigo codigodecliente codigodelcliente cod codcliente codcli idcliente",
-    "direccion": "direccionfiscal direcciondeservicio direccionservicio direccionprincipal domicilio domiciliofiscal",
+    "direccion": "direccionfiscal direcciondeservicio direccionservicio direccionprincipal domicilio domiciliofiscal "
+    "direcciondelcliente direccioncliente",
     "telefono": "telefonos telefonocelular telefonoocelular celular celulartelefono celulares movil telefonomovil "
-    "telefonofijo telf telef tel cel fono numerodetelefono numerodecelular nrotelefono nrocelular whatsapp",
-    "email": "correo correoelectronico correos mail emails",
+    "telefonofijo telf telef tel cel fono numerodetelefono numerodecelular nrotelefono nrocelular whatsapp telefono1 "
+    "celular1",
+    "email": "correo correoelectronico correos mail emails correo1 correodecontacto emaildecontacto",
     "contacto_representante": "contacto representante representantelegal personadecontacto nombredecontacto "
     "contactoorepresentante",
 }
@@ -53,6 +57,17 @@ KINDS: dict[str, TipoDocumento | str] = {
     **dict.fromkeys(("ce", "carnedeextranjeria", "carneextranjeria", "carnetdeextranjeria"), TipoDocumento.CE),
     **dict.fromkeys(("rucdni", "dniruc", "rucodni", "dnioruc"), BY_DIGITS),
 }
+
+# Other words for a kind in a cell.
+KIND_WORDS = {
+    **dict.fromkeys(("natural", "personanatural"), "PERSONA"),
+    **dict.fromkeys(("juridica", "personajuridica"), "EMPRESA"),
+    **dict.fromkeys(("ce", "carnedeextranjeria", "carneextranjeria", "carnetdeextranjeria"), "CE"),
+    **{"ruc": "RUC", "dni": "DNI", "pasaporte": "OTRO"},
+}
+# What an office writes where there is nothing to write.
+NOTHING = {"sn", "notiene", "ninguno", "nohay", "sintelefono", "sincelular", "sincorreo", "sinemail"}
+MAY_BE_NOTHING = {"telefono", "email", "contacto_representante"}
 
 DASHES = "-\u2013\u2014"  # alone in a cell they mean nothing
 BLANKS = f" \t\r\n\u00a0{DASHES}"
@@ -128,7 +143,10 @@ class Columns:
             cells = cells + [""] * (self.width - len(cells))
         for name, place, read_field in self._readers:
             try:
-                if (text := read_cell(cells[place])) and (value := read_field(text)):
+                text = read_cell(cells[place])
+                if name in MAY_BE_NOTHING and _word(text) in NOTHING:
+                    continue
+                if text and (value := read_field(text)):
                     fila.datos[name] = value
             except (CellInvalido, ma.ValidationError) as error:
                 fila.errores.append((camelcase(name), _message(error)))
@@ -149,7 +167,7 @@ class Columns:
             raise CellInvalido("La fila da más de un documento. Deje uno solo.")
         [(kind, place, text)] = given
         if kind == BY_DIGITS:
-            kind = TipoDocumento.RUC if len(documento.compact(_whole(text))) > 8 else TipoDocumento.DNI
+            kind = _kind_by_digits(documento.compact(_whole(text)))
         if kind and fila.datos.setdefault("tipo_documento", kind) != kind:
             raise CellInvalido(f"La columna es de {kind}, pero la fila dice {fila.datos['tipo_documento']}.")
         tipo = fila.datos.get("tipo_documento")
@@ -158,6 +176,14 @@ class Columns:
         fila.datos["numero_documento"] = documento.normalize(tipo, numero) if tipo else numero
         if repair or not isinstance(cells[place], str):
             fila.advertencias.append(("numeroDocumento", *(repair or CONVERTED)))
+
+
+def _kind_by_digits(numero: str) -> TipoDocumento:
+    """What a number under a heading such as `RUC / DNI` is. Raises CellInvalido."""
+    count = len(numero)
+    if numero.isdecimal() and count > 8 and count != 11:
+        raise CellInvalido(f"No es un DNI (8 dígitos) ni un RUC (11): tiene {count}.")
+    return TipoDocumento.RUC if count > 8 else TipoDocumento.DNI
 
 
 def find_headings(rows: Rows) -> tuple[Columns, Iterator[tuple[int, Cells]]]:
@@ -264,7 +290,7 @@ def _reader(field_obj: ma.fields.Field[Any]) -> Callable[[str], Any]:
     """What reads a field's text. Words of a list may be in lower case, and are looked up once."""
     if isinstance(field_obj, Text):
         return field_obj.read
-    return lru_cache(64)(lambda text: field_obj.deserialize(text.upper()))
+    return lru_cache(64)(lambda text: field_obj.deserialize(KIND_WORDS.get(_word(text), text.upper())))
 
 
 READERS = {name: _reader(field_obj) for name, field_obj in FIELDS.items()}

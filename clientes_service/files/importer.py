@@ -12,6 +12,13 @@ from clientes_service.files.sheets import NO_LIMITS, TOO_BIG, Limits, Sheet
 from clientes_service.files.staging import PlanObsoleto, Staging, open_staging
 from clientes_service.historial.service import Autor
 
+NEEDED = {
+    "nombre": "«Nombre» (nombre)",
+    "tipoCliente": "«Tipo de cliente» (tipoCliente: PERSONA, EMPRESA u OTRO)",
+    "tipoDocumento": "«Tipo de documento» (tipoDocumento: RUC, DNI, CE u OTRO)",
+    "numeroDocumento": "«Documento» (numeroDocumento)",
+    "codigoCliente": "«Código» (codigoCliente: uno distinto para cada cliente, como CLI0001)",
+}
 CHUNK = 1000  # rows that are planned at a time
 ATTEMPTS = 5  # to plan, while others write what the plan was made on
 
@@ -69,8 +76,12 @@ def _plan(sheet: Sheet, modo: Modo, rules: Rules, staging: Staging, progress: Ca
 def _require_columns(columns: Columns, modo: Modo) -> None:
     """Raise ImportacionRechazada for a column that no row can do without."""
     missing = columns.missing if modo is Modo.CREAR else [name for name in columns.missing if name == "codigoCliente"]
-    if missing:
-        raise errors.ImportacionRechazada(
-            f"Falta la columna {', '.join(missing)}. Póngala en los encabezados, con ese nombre u otro usual.",
-            Informe(columnas_ignoradas=columns.ignored),
-        )
+    if not missing:
+        return
+    *others, last = [NEEDED[name] for name in missing]
+    detail = f"Falta la columna {last}. Agréguela a la hoja."
+    if others:
+        detail = f"Faltan las columnas {', '.join(others)} y {last}. Agréguelas a la hoja."
+    if len(missing) == len(NEEDED):
+        detail = f"No se encontraron los encabezados en la primera hoja. {detail}"
+    raise errors.ImportacionRechazada(detail, Informe(columnas_ignoradas=columns.ignored))

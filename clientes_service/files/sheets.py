@@ -26,6 +26,7 @@ MAX_LINES = 2**20  # as many as a spreadsheet has rows; where rows are limited a
 HEADINGS_WITHIN = 10  # rows: a title may stand above the headings
 DELIMITERS = ",;\t"
 XLSX, XLS, UTF16 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+FOREIGN = (b"%pdf", b"<!doctype", b"<html", b"<table", b"<?xml", b"{\\rtf")  # what is text, but no table
 BINARY = bytes(set(range(32)) - set(b"\t\n\v\f\r"))
 
 TOO_BIG = "La hoja es demasiado grande para importarla de una vez. Divídala en varios archivos."
@@ -69,8 +70,11 @@ class Sheet:
         self._is_xlsx = head.startswith(XLSX)
         if self._is_xlsx:
             return
-        if not head.startswith(UTF16) and head.translate(None, BINARY) != head:
-            raise errors.ImportacionRechazada("El archivo no es CSV ni XLSX. Guárdelo en uno de esos formatos.")
+        is_binary = not head.startswith(UTF16) and head.translate(None, BINARY) != head
+        if is_binary or head.lstrip(codecs.BOM_UTF8 + b" \t\r\n").lower().startswith(FOREIGN):
+            raise errors.ImportacionRechazada(
+                "El archivo no es CSV ni XLSX, aunque se llame así. Ábralo en su hoja de cálculo y guárdelo como .xlsx."
+            )
         self._encoding, lines = _inspect_text(path, head)
         if limits.rows and lines > MAX_LINES:
             raise errors.CuerpoDemasiadoGrande(TOO_BIG)

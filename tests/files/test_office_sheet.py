@@ -103,7 +103,9 @@ def columns_of(*headings: Any) -> Columns:
         ("Dirección", "direccion"), ("Teléfono / Celular", "telefono"), ("Telf.", "telefono"), ("Correo", "email"),
         ("E-mail", "email"), ("Correo electrónico", "email"), ("Tipo de Cliente", "tipo_cliente"),
         ("N° documento", "numero_documento"), ("Nº de documento", "numero_documento"),
-        ("Nro. Doc.", "numero_documento"),
+        ("Nro. Doc.", "numero_documento"), ("Nº documento de identidad", "numero_documento"),
+        ("Cliente / Razón Social", "nombre"), ("Empresa", "nombre"), ("Celular 1", "telefono"),
+        ("Contacto / Representante", "contacto_representante"),
         ("Tipo Documento", "tipo_documento"), ("Contacto", "contacto_representante"),
         ("Representante Legal", "contacto_representante"), ("  nombre ", "nombre"),
     ],
@@ -141,6 +143,35 @@ def test_a_heading_can_give_the_kind_of_the_number(heading: str, cell: Any, expe
     assert fila
     assert (fila.datos["tipo_documento"], fila.datos["numero_documento"]) == expected
     assert fila.errores == []
+
+
+@pytest.mark.parametrize(("cell", "count"), [("123456789", 9), ("2010007097", 10), ("201000709701", 12)])
+def test_what_is_neither_dni_nor_ruc_is_told_with_both(cell: str, count: int) -> None:
+    fila = columns_of("RUC / DNI").read(2, [cell])
+    assert fila
+    assert fila.errores == [("numeroDocumento", f"No es un DNI (8 dígitos) ni un RUC (11): tiene {count}.")]
+
+
+@pytest.mark.parametrize(
+    ("field", "cell", "value"),
+    [
+        ("tipoCliente", "Persona Natural", "PERSONA"), ("tipoCliente", "jurídica", "EMPRESA"),
+        ("tipoCliente", "empresa", "EMPRESA"), ("tipoDocumento", "R.U.C.", "RUC"), ("tipoDocumento", "C.E.", "CE"),
+        ("tipoDocumento", "Carné de extranjería", "CE"), ("tipoDocumento", "Pasaporte", "OTRO"),
+    ],
+)  # fmt: skip
+def test_usual_words_for_a_kind_are_understood(field: str, cell: str, value: str) -> None:
+    fila = columns_of(field).read(2, [cell])
+    assert fila
+    assert ([*fila.datos.values()], fila.errores) == ([value], [])
+
+
+def test_what_an_office_writes_for_nothing_is_nothing() -> None:
+    fila = columns_of("telefono", "email", "contactoRepresentante", "direccion").read(
+        2, ["No tiene", "s/n", "SN", "S/N"]
+    )
+    assert fila
+    assert (fila.datos, fila.errores) == ({"direccion": "S/N"}, [])
 
 
 def test_the_field_s_own_name_goes_before_other_words_for_it() -> None:

@@ -134,7 +134,7 @@ def test_a_file_that_is_refused_says_why(page: Page, tmp_path: Path) -> None:
     expect(page.get_by_role("heading", name="El archivo no se importó")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("No se guardó nada.")
     choose(page, {"name": "sin.csv", "mimeType": "text/csv", "buffer": b"Nombre;Zona\nAna;x\n"})
-    expect(page.get_by_role("alert")).to_contain_text("Falta la columna")
+    expect(page.get_by_role("alert")).to_contain_text("Faltan las columnas «Tipo de cliente»")
     big = tmp_path / "grande.csv"
     big.write_bytes(HEAD.encode() + b"x" * (22 * 2**20))
     choose(page, big)
