@@ -27,6 +27,7 @@ def keep(answer: Response, encoded: str) -> None:
     answer.set_cookie(NAME, encoded, REFRESH_SECONDS, secure=True, httponly=True, samesite="Strict")
 
 
-def forget(answer: Response) -> None:
-    """Let the caller forget it."""
+def forget(answer: Response) -> Response:
+    """Let the caller forget it; the same answer."""
     answer.delete_cookie(NAME, secure=True, httponly=True, samesite="Strict")
+    return answer

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g
+from flask import Flask, after_this_request, current_app, g
 
 from clientes_service import errors
 from clientes_service.auth import cookie, service, tokens
@@ -56,7 +56,12 @@ def authenticate() -> None:
     header = asked.environ.get("HTTP_AUTHORIZATION")
     kept = cookie.token(asked) if header is None and "refresh" in view.accepts else None
     encoded = kept or tokens.bearer_token(header)
-    identity = _local(encoded, view.accepts, config) if config.local_auth else _external(encoded, config)
+    try:
+        identity = _local(encoded, view.accepts, config) if config.local_auth else _external(encoded, config)
+    except errors.NoAutenticado:
+        if kept:
+            after_this_request(cookie.forget)
+        raise
     g.identity = identity
     asked.environ["clientes.user_id"] = identity.id  # for the access log
     if view.permiso not in PERMISOS[identity.rol]:

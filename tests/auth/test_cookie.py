@@ -82,3 +82,11 @@ def test_who_does_not_ask_gets_no_cookie(anonimo: Caller) -> None:
     answer = attempt(anonimo, DNI[next(iter(DNI))])
     assert answer.json["refreshToken"]
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/auth/refresh", "/auth/logout"])
+def test_a_cookie_that_opens_nothing_any_more_is_forgotten(anonimo: Caller, token: str, path: str) -> None:
+    assert call(anonimo, "/auth/logout", token, **ASKED).status_code == 204
+    answer = call(anonimo, path, token, **ASKED)
+    assert_problem(answer, 401, "NO_AUTENTICADO")
+    assert kept(answer) == ""
