@@ -1,6 +1,5 @@
 """The office page: static files, which talk to the public API alone. Nothing here reads or writes a client."""
 
-import mimetypes
 from pathlib import Path
 
 from flask import Blueprint, Response, request
@@ -11,6 +10,14 @@ from clientes_service.http import any_query
 
 blp = Blueprint("office", __name__)
 
+KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".md": "text/markdown",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 STATIC = Path(__file__).parent / "static"
 FILES = {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in STATIC.rglob("*") if path.is_file()}
 # No script, style or image but those served from here, none inside the page, and no form that is sent elsewhere.
@@ -39,7 +46,7 @@ def asset(name: str) -> Response:
 
 def _file(name: str) -> Response:
     """A file that the browser keeps, and asks about each time: after an upgrade it has the new one at once."""
-    response = Response(FILES[name], mimetype=mimetypes.guess_type(name)[0] or "text/plain")
+    response = Response(FILES[name], mimetype=KINDS.get(Path(name).suffix, "text/plain"))
     response.headers["Cache-Control"] = "no-cache"
     response.headers["Content-Security-Policy"] = POLICY
     response.add_etag()
