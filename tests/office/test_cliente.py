@@ -235,7 +235,8 @@ def test_an_empty_form_says_what_is_required(open_page: Callable[..., Page]) -> 
 def test_who_may_only_look_is_told_so(open_page: Callable[..., Page], make: Callable[..., Any]) -> None:
     cliente = make()
     page = open_page(Rol.CONSULTA, "/#/nuevo")
-    expect(page.locator("main")).to_contain_text("Pida ese permiso a un administrador")
+    expect(heading(page, "Su cuenta no puede abrir esto")).to_be_focused()
+    expect(page.locator("main")).to_contain_text("pida ese permiso a un administrador")
     page.goto(page.url.split("#")[0] + f"#/clientes/{cliente['id']}")
     heading(page, cliente["nombre"]).wait_for()
     for name in ("Editar", "Desactivar", "Historial"):
@@ -545,7 +546,7 @@ def test_a_client_that_cannot_be_read_is_asked_for_again(
     page.evaluate(f"location.hash = '#/clientes/{cliente['id']}'")
     expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
     page.unroute("**/api/clientes/*")
-    page.get_by_role("button", name="Probar otra vez").click()
+    page.get_by_role("button", name="Reintentar").click()
     expect(heading(page, cliente["nombre"])).to_be_focused()
 
 

@@ -24,7 +24,7 @@ def save(page: Page) -> None:
 
 
 def conflict(page: Page) -> Locator:
-    return page.get_by_role("dialog", name="Otra persona cambió este cliente")
+    return page.get_by_role("dialog", name="Este cliente cambió mientras usted escribía")
 
 
 def side(page: Page, label: str, value: str) -> Locator:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from clientes_service.auth.roles import Rol
 from tests.server.conftest import Server
@@ -91,7 +91,7 @@ def test_a_history_that_does_not_come_can_be_asked_for_again(
     page.evaluate(f"location.hash = '#/clientes/{cliente['id']}'")
     expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
     page.unroute("**/historial")
-    page.get_by_role("button", name="Probar otra vez").click()
+    page.get_by_role("button", name="Reintentar").click()
     expect(history(page)).to_have_count(1)
 
 
@@ -99,3 +99,32 @@ def test_history_is_not_for_technicians(open_page: Callable[..., Page], cliente:
     page = open_page(Rol.TECNICO, f"/#/clientes/{cliente['id']}")
     expect(page.get_by_role("button", name="Editar")).to_be_visible()
     expect(page.get_by_text("Historial")).to_have_count(0)
+
+
+def test_a_page_of_before_does_not_hide_a_newer_line(
+    open_page: Callable[..., Page], api: Wire, cliente: dict[str, Any]
+) -> None:
+    for number in range(110):
+        api.call("PUT", f"/api/clientes/{cliente['id']}", {"direccion": f"Calle {number}"})
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    expect(history(page)).to_have_count(100)
+    held: list[Route] = []
+    page.route("**/historial?cursor=*", lambda route: held.append(route))
+    with page.expect_request("**/historial?cursor=*"):
+        page.get_by_role("button", name="Ver más").click()
+    page.get_by_role("button", name="Desactivar").click()
+    expect(history(page).first).to_contain_text("desactivó el cliente")
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(history(page).first).to_contain_text("desactivó el cliente")
+    expect(history(page)).to_have_count(100)
+
+
+def test_the_focus_goes_on_to_what_came(open_page: Callable[..., Page], api: Wire, cliente: dict[str, Any]) -> None:
+    for number in range(120):
+        api.call("PUT", f"/api/clientes/{cliente['id']}", {"direccion": f"Calle {number}"})
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    page.get_by_role("button", name="Ver más").focus()
+    page.keyboard.press("Enter")
+    expect(history(page)).to_have_count(121)
+    expect(history(page).nth(100)).to_be_focused()

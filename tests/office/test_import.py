@@ -1,12 +1,13 @@
 """Importing: the rehearsal of a spreadsheet, the real run, and what is said when it does not go well."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from openpyxl import load_workbook
-from playwright.sync_api import FilePayload, Page, Route, expect
+from playwright.sync_api import Error, FilePayload, Page, Route, expect
 
 from clientes_service.auth.roles import Rol
 from clientes_service.office import STATIC
@@ -145,7 +146,6 @@ def test_progress_is_shown_and_a_rehearsal_can_be_stopped(page: Page, api: Wire)
     page.route(IMPORT, lambda route: None)
     choose(page, sheet("P1;Paula;PERSONA;40400001;;"))
     expect(page.get_by_role("progressbar")).to_be_visible()
-    expect(page.get_by_role("radio").first).to_be_disabled()
     page.get_by_role("button", name="Cancelar").click()
     expect(page.locator("label", has_text="Elegir archivo")).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
@@ -219,3 +219,53 @@ def test_the_template_is_understood(page: Page, tmp_path: Path, api: Wire) -> No
 def test_who_may_not_import_is_not_led_there(open_page: OpenPage) -> None:
     page = open_page(Rol.TECNICO)
     expect(page.get_by_role("link", name="Importar")).to_have_count(0)
+
+
+def test_a_failure_is_told_to_who_has_left_the_view(page: Page) -> None:
+    choose(page, sheet("F1;Flor;PERSONA;40800001;;"))
+    held: list[Route] = []
+    page.route(REAL, lambda route: held.append(route))
+    with page.expect_request(REAL):
+        page.get_by_role("button", name="Importar ahora").click()
+    expect(page.get_by_role("radio").first).to_be_disabled()
+    page.get_by_role("link", name="Clientes", exact=True).click()
+    expect(page.get_by_role("heading", name="Clientes")).to_be_visible()
+    held[0].abort()
+    expect(page.locator(".notice")).to_contain_text("La importación no terminó. No hay respuesta")
+
+
+def test_of_two_files_the_last_one_counts(page: Page, api: Wire) -> None:
+    held: list[Route] = []
+    page.route(IMPORT, lambda route: held.append(route) if not held else route.fallback())
+    with page.expect_request(IMPORT):
+        choose(page, sheet("K1;Karla;PERSONA;40810001;;", name="primero.csv"))
+    rows = ("K2;Kelly;PERSONA;40810002;;", "K3;Keiko;PERSONA;40810003;;")
+    choose(page, sheet(*rows, name="segundo.csv"))
+    expect(page.get_by_role("listitem").filter(has_text="2 clientes nuevos")).to_be_visible()
+    expect(page.get_by_text("segundo.csv")).to_be_visible()
+    with contextlib.suppress(Error):  # it was given up
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("listitem").filter(has_text="2 clientes nuevos")).to_be_visible()
+    page.get_by_role("button", name="Importar ahora").click()
+    expect(page.get_by_role("heading", name="Importación terminada")).to_be_visible()
+    assert (total(api, "Karla"), total(api, "Kelly"), total(api, "Keiko")) == (0, 1, 1)
+
+
+def test_arrows_go_through_the_modes_while_each_is_tried(page: Page) -> None:
+    choose(page, sheet("R1;Rita;PERSONA;40820001;;"))
+    expect(page.get_by_role("button", name="Importar ahora")).to_be_visible()
+    page.get_by_label("Agregar clientes nuevos").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    only = page.get_by_label("Solo actualizar")
+    expect(only).to_be_focused()
+    expect(only).to_be_checked()
+    expect(page.get_by_role("region", name="Filas con errores")).to_contain_text("Ningún cliente")
+    expect(only).to_be_focused()
+
+
+def test_it_says_that_there_may_be_more_than_it_shows(page: Page) -> None:
+    choose(page, sheet(*(f"W{n};Wari {n};PERSONA;{1000000 + n};;" for n in range(1100))))
+    page.get_by_text("Advertencias: las filas").click()
+    expect(page.get_by_text("Puede haber más: aquí salen los primeros 1,000 avisos.")).to_be_visible()

@@ -289,7 +289,7 @@ def test_an_inactive_client_is_restored_from_its_row_and_back(
     row = page.get_by_role("row", name="Zoila Inactiva")
     expect(row.get_by_text("Inactivo")).to_be_visible()
     row.get_by_role("button", name="Restaurar a Zoila Inactiva").click()
-    expect(page.get_by_text("Se restauró a Zoila Inactiva.")).to_be_visible()
+    expect(page.get_by_text("Se restauró Zoila Inactiva (CLI0900).")).to_be_visible()
     expect(page.get_by_text("No hay clientes inactivos.")).to_be_visible()
     assert api.call("GET", f"/api/clientes/{id}").json["vigente"]
     page.get_by_role("button", name="Deshacer").click()
@@ -387,7 +387,71 @@ def test_writes_elsewhere_show_without_losing_ones_place(open_page: OpenPage, id
     page.get_by_label("Buscar").fill("zulema")
     page.get_by_role("button", name="Restaurar a Zulema").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Se restauró a Zulema Pasajera.")).to_be_visible()
+    expect(page.get_by_text("Se restauró Zulema Pasajera (CLI0901).")).to_be_visible()
     expect(page.get_by_text("Inactivo", exact=True)).to_have_count(0)
     expect(names(page)).to_be_focused()
     api.call("DELETE", f"/api/clientes/{id}")
+
+
+def test_more_of_a_list_that_is_about_to_change_is_not_asked_for(open_page: OpenPage, ids: dict[str, int]) -> None:
+    """Its place is that of another search, which the service would refuse."""
+    page = open_page(Rol.CONSULTA)
+    expect(names(page)).to_have_count(50)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if LIST.search(request.url) else None)
+    held: list[Route] = []
+    page.route(LIST, lambda route: held.append(route))
+    with page.expect_request(LIST):
+        page.get_by_label("Buscar").fill("carla")
+    page.get_by_role("button", name="Mostrar más").click()
+    names(page).nth(49).focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowDown")
+    held[0].continue_()
+    expect(names(page)).to_have_text(["Carla Rojas"])
+    expect(page.get_by_role("alert")).to_have_count(0)
+    assert len(asked) == 1
+
+
+def test_enter_opens_the_only_one_even_before_it_is_found(open_page: OpenPage, ids: dict[str, int]) -> None:
+    page = open_page(Rol.CONSULTA)
+    expect(names(page)).to_have_count(50)
+    page.get_by_label("Buscar").fill("carla rojas")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"#/clientes/{ids['Carla Rojas']}$"))
+
+
+def test_enter_opens_nothing_for_what_is_typed_further(open_page: OpenPage, ids: dict[str, int]) -> None:
+    page = open_page(Rol.CONSULTA)
+    expect(names(page)).to_have_count(50)
+    page.route(re.compile("[?&]q=carla(&|$)"), lambda route: None)
+    page.get_by_label("Buscar").fill("carla")
+    page.keyboard.press("Enter")
+    page.keyboard.type(" rojas")
+    expect(names(page)).to_have_text(["Carla Rojas"])
+    expect(page).not_to_have_url(re.compile("#/clientes/"))
+
+
+def test_an_undo_from_the_list_reaches_the_card_that_is_open(
+    open_page: OpenPage, ids: dict[str, int], api: Wire
+) -> None:
+    id = make(api, "Zacarías Inactivo", 902)
+    api.call("DELETE", f"/api/clientes/{id}")
+    page = open_page(Rol.TECNICO, "/?vigente=false&q=zacarias")
+    page.get_by_role("button", name="Restaurar a Zacarías").click()
+    expect(page.get_by_text("Se restauró Zacarías")).to_be_visible()
+    page.evaluate("id => { location.hash = `#/clientes/${id}` }", id)
+    expect(page.locator(".ficha")).to_be_visible()
+    expect(page.locator(".ficha .inactive")).to_have_count(0)
+    page.get_by_role("button", name="Deshacer").click()
+    expect(page.locator(".ficha .inactive")).to_be_visible()
+
+
+def test_a_first_answer_that_does_not_come_leaves_nothing_waiting(open_page: OpenPage) -> None:
+    page = open_page(None)
+    page.route(LIST, lambda route: route.abort())
+    page.get_by_label("DNI").fill(DNI[Rol.CONSULTA])
+    page.get_by_label("Contraseña").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
+    expect(page.get_by_text("Cargando…")).to_have_count(0)

@@ -1,12 +1,14 @@
 """Signing in and out, and what outlives a reload."""
 
+import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from clientes_service.auth.roles import Rol
 from tests.conftest import DNI, PASSWORD
+from tests.office.conftest import sign_in
 from tests.server.conftest import Server
 from tests.server.wire import Wire
 
@@ -103,6 +105,7 @@ def test_who_does_not_sign_in_again_is_let_out(
     end_sessions = make_admin("50000003")
     page = open_page(None)
     enter(page, "50000003")
+    expect(page.locator(".list")).not_to_contain_text("Cargando…")
     end_sessions()
     page.get_by_role("link", name="Servicio").click()
     page.get_by_role("button", name="Salir sin guardar").click()
@@ -117,3 +120,118 @@ def enter(page: Page, dni: str) -> None:
     page.get_by_label("Contraseña").fill(PASSWORD)
     page.get_by_role("button", name="Entrar").click()
     page.get_by_role("button", name="Salir").wait_for()
+
+
+def test_after_a_long_pause_one_can_still_sign_out(open_page: Callable[..., Page]) -> None:
+    page = open_page(Rol.OFICINA)
+    with page.expect_response("**/auth/logout") as answered:
+        page.route("**/auth/logout", refuse_the_token)
+        page.get_by_role("button", name="Salir").click()
+    assert answered.value.status == 204
+    expect(page.get_by_label("DNI")).to_be_visible()
+    assert page.context.cookies() == []
+    page.reload()
+    expect(page.get_by_label("DNI")).to_be_focused()
+
+
+def refuse_the_token(route: Route) -> None:
+    """The token that the page has in memory is too old."""
+    headers = route.request.headers
+    route.continue_(headers={**headers, "authorization": "Bearer old"} if "authorization" in headers else headers)
+
+
+def test_without_the_cookie_the_token_signs_out(open_page: Callable[..., Page]) -> None:
+    """As on plain http, where the browser keeps none."""
+    page = open_page(Rol.OFICINA)
+    page.context.clear_cookies()
+    with page.expect_response(lambda answer: "logout" in answer.url and answer.status == 204):
+        page.get_by_role("button", name="Salir").click()
+    expect(page.get_by_label("DNI")).to_be_visible()
+
+
+def test_a_sign_out_without_an_answer_is_told(open_page: Callable[..., Page]) -> None:
+    page = open_page(Rol.OFICINA)
+    page.route("**/auth/logout", lambda route: route.abort())
+    page.get_by_role("button", name="Salir").click()
+    expect(page.get_by_role("status").filter(has_text="No se pudo salir.")).to_be_visible()
+    page.unroute("**/auth/logout")
+    page.get_by_role("button", name="Salir").click()
+    expect(page.get_by_label("DNI")).to_be_focused()
+
+
+def test_a_tab_goes_on_for_nobody_else(open_page: Callable[..., Page], api: Wire) -> None:
+    """In another tab somebody signs out and somebody else in; this one has text that is not saved."""
+    page = open_page(Rol.OFICINA, "/#/nuevo")
+    expect(page.get_by_label("Código de cliente")).not_to_have_value("")
+    page.get_by_label("Nombre o razón social").fill("De Oficina S.A.")
+    page.get_by_label("Tipo de cliente").locator("visible=true").select_option("Empresa")
+    with page.expect_response(re.compile("numeroDocumento=")):
+        page.get_by_label("Número de documento").fill("20100070970")
+    other = page.context.new_page()
+    other.goto(page.url.split("#")[0])
+    other.get_by_role("button", name="Salir").click()
+    sign_in(other, Rol.TECNICO)
+    page.get_by_role("button", name="Guardar", exact=True).click()
+    again = page.get_by_role("dialog", name="Su sesión terminó")
+    expect(again).to_be_visible()
+    assert api.call("GET", "/api/clientes?q=De+Oficina").json["totalElements"] == 0
+    again.get_by_label("DNI").fill(DNI[Rol.OFICINA])
+    again.get_by_label("Contraseña").fill(PASSWORD)
+    again.get_by_role("button", name="Entrar").click()
+    expect(page.get_by_role("heading", name="De Oficina S.A.")).to_be_visible()
+    [made] = api.call("GET", "/api/clientes?q=De+Oficina").json["content"]
+    [line] = api.call("GET", f"/api/clientes/{made['id']}/historial").json["content"]
+    assert line["usuario"]["nombre"] == "Usuario OFICINA"
+
+
+def test_who_signs_out_leaves_all_tabs(open_page: Callable[..., Page]) -> None:
+    page = open_page(Rol.OFICINA, "/?q=ana")
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="Salir").click()
+    expect(page.get_by_label("DNI")).to_be_focused()
+    assert "ana" not in page.url
+
+
+def test_a_new_name_and_role_are_known_with_the_next_token(
+    open_page: Callable[..., Page], api: Wire, server: Server
+) -> None:
+    body = {"dni": "50000004", "nombre": "Ana Soto", "email": "ana@example.pe", "rol": "ADMIN", "password": PASSWORD}
+    id = api.call("POST", "/api/usuarios", body).json["id"]
+    page = open_page(None)
+    enter(page, "50000004")
+    api.call("PUT", f"/api/usuarios/{id}", {"nombre": "Ana Soto Rey", "rol": "OFICINA"})
+    page.route("**/api/clientes?*", refuse_the_token, times=1)
+    page.get_by_label("Buscar").fill("nadie")
+    expect(page.get_by_text("Ana Soto Rey")).to_be_visible()
+    expect(page.get_by_role("link", name="Usuarios")).to_have_count(0)
+
+
+def test_a_reload_while_nobody_answers_does_not_ask_to_sign_in(open_page: Callable[..., Page]) -> None:
+    page = open_page(Rol.OFICINA)
+    page.route("**/auth/refresh", lambda route: route.abort())
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
+    expect(page.get_by_label("DNI")).to_have_count(0)
+    page.unroute("**/auth/refresh")
+    page.get_by_role("button", name="Reintentar").click()
+    expect(page.get_by_role("button", name="Salir")).to_be_visible()
+
+
+def test_a_token_that_is_always_refused_is_told(open_page: Callable[..., Page]) -> None:
+    page = open_page(Rol.OFICINA)
+    page.route("**/api/clientes?*", refuse_the_token)
+    page.get_by_label("Buscar").fill("nadie")
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def test_the_focus_stays_where_one_types(open_page: Callable[..., Page]) -> None:
+    page = open_page(None)
+    page.get_by_label("DNI").fill(DNI[Rol.OFICINA])
+    page.get_by_label("Contraseña").fill("no-es-esta-clave")
+    page.get_by_role("button", name="Entrar").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("Contraseña")).to_be_focused()
+    page.keyboard.type(PASSWORD)  # over the wrong one
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Clientes")).to_be_focused()

@@ -115,4 +115,5 @@ def test_others_are_not_led_there_and_are_told_why(open_page: Open) -> None:
     expect(page.get_by_role("link", name="Usuarios")).to_have_count(0)
     for address in ("#/servicio", "#/usuarios"):
         page.evaluate("address => { location.hash = address }", address)
-        expect(page.get_by_role("alert")).to_contain_text("Su rol no permite")
+        expect(page.get_by_role("heading", name="Su cuenta no puede abrir esto")).to_be_focused()
+        page.get_by_role("link", name="Ir a la lista").click()

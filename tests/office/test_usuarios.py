@@ -284,7 +284,7 @@ def test_without_an_answer_the_page_says_so_and_tries_again(open_page: Open, mak
     page.get_by_role("link", name="Usuarios").click()
     expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
     page.unroute("**/api/usuarios")
-    page.get_by_role("button", name="Probar otra vez").click()
+    page.get_by_role("button", name="Reintentar").click()
     expect(page.get_by_role("listitem").first).to_be_visible()
 
 
@@ -309,3 +309,56 @@ def test_a_lost_answer_makes_no_second_user(usuarios: Page, api: Wire) -> None:
     dialog.get_by_role("button", name="Crear usuario").click()
     expect(dialog.get_by_label("DNI")).to_have_accessible_description(re.compile("usuario"))
     assert [one["dni"] for one in api.call("GET", "/api/usuarios").json["content"]].count(dni) == 1
+
+
+def test_only_what_was_changed_is_sent(usuarios: Page, make_usuario: Make, api: Wire) -> None:
+    """Another ADMIN has given her another role meanwhile."""
+    rosa = make_usuario()
+    usuarios.reload()
+    row(usuarios, rosa).get_by_role("button", name="Editar").click()
+    api.call("PUT", f"/api/usuarios/{rosa['id']}", {"rol": "CONSULTA"})
+    usuarios.get_by_label("Nombre completo").fill("Rosa Quispe Mamani")
+    with usuarios.expect_request(lambda request: request.method == "PUT") as sent:
+        usuarios.get_by_role("button", name="Guardar").click()
+    assert sent.value.post_data_json == {"nombre": "Rosa Quispe Mamani"}
+    expect(row(usuarios, rosa)).to_contain_text("Consulta")
+    assert stored(api, rosa["dni"]) == {**rosa, "rol": "CONSULTA", "nombre": "Rosa Quispe Mamani"}
+
+
+def test_a_password_that_is_shown_once_does_not_go_by_a_key(usuarios: Page, make_usuario: Make) -> None:
+    rosa = make_usuario()
+    usuarios.reload()
+    row(usuarios, rosa).get_by_role("button", name="Contraseña de").click()
+    usuarios.get_by_role("button", name="Proponer").click()
+    usuarios.get_by_role("button", name="Guardar").click()
+    shown = usuarios.get_by_role("dialog", name="Entregue estos datos")
+    expect(shown).to_be_visible()
+    for _ in range(3):
+        usuarios.keyboard.press("Escape")
+    expect(shown).to_be_visible()
+    shown.get_by_role("button", name="Ya la anoté").click()
+    expect(shown).to_have_count(0)
+
+
+def test_an_undo_is_seen_in_a_view_that_was_opened_again(usuarios: Page, make_usuario: Make) -> None:
+    rosa = make_usuario()
+    usuarios.reload()
+    row(usuarios, rosa).get_by_role("button", name="Desactivar").click()
+    expect(row(usuarios, rosa)).to_contain_text("Sin acceso")
+    usuarios.get_by_role("link", name="Servicio").click()
+    expect(usuarios.get_by_role("heading", name="Estado del servicio")).to_be_focused()
+    usuarios.get_by_role("link", name="Usuarios").click()
+    expect(row(usuarios, rosa)).to_contain_text("Sin acceso")
+    usuarios.get_by_role("button", name="Deshacer").click()
+    expect(row(usuarios, rosa)).to_contain_text("Activo")
+
+
+def test_an_undo_that_fails_is_told_in_any_view(usuarios: Page, make_usuario: Make) -> None:
+    rosa = make_usuario()
+    usuarios.reload()
+    row(usuarios, rosa).get_by_role("button", name="Desactivar").click()
+    expect(row(usuarios, rosa)).to_contain_text("Sin acceso")
+    usuarios.get_by_role("link", name="Clientes", exact=True).click()
+    usuarios.route(f"**/api/usuarios/{rosa['id']}", lambda route: route.abort())
+    usuarios.get_by_role("button", name="Deshacer").click()
+    expect(usuarios.locator(".notice")).to_contain_text("No hay respuesta")

@@ -5,6 +5,7 @@
 
 const PATIENCE = 15_000; // milliseconds without an answer
 const FILE_PATIENCE = 300_000; // the same for a file, from the last that was sent of it
+const RENEWALS = 2; // of the session, for one call
 const IN_COOKIE = { "Refresh-Token-In": "cookie" };
 
 /** What the service said against a request: its problem document (RFC 9457). */
@@ -28,44 +29,48 @@ export class NoAnswer extends Error {
 
 let token = null;
 let renewing = null;
-let askAgain = () => Promise.reject(new Error("nobody can sign in"));
+let page = null; // what the page does for a session
+const tabs = new BroadcastChannel("clientes-session");
 
-/** Say what is done when a session has ended in the middle of work: a promise that is kept once there is a new one. */
-export function onExpired(act) {
-  askAgain = act;
+/**
+ * Say what the page does for a session. `askAgain`, where one has ended in the middle of work: a promise that is kept
+ * once there is a new one. `onRenewed` gets who is signed in, whose name or role may have changed. `onLeft`, where
+ * somebody signed out in another tab.
+ */
+export function onSession({ askAgain, onRenewed, onLeft }) {
+  page = { askAgain, onRenewed };
+  tabs.onmessage = onLeft;
 }
 
 /** Begin a session; return who signed in: `{nombre, email, rol}`. Throws Problem and NoAnswer. */
-export async function signIn(dni, password) {
-  return begin(await read(await send("POST", "/auth", { body: { dni, password }, headers: IN_COOKIE })));
+export function signIn(dni, password) {
+  const body = { dni, password };
+  return byTurns(async () => begin(await read(await send("POST", "/auth", { body, headers: IN_COOKIE }))));
 }
 
-/** Go on with the session of before a reload; null where there is none. */
+/** Go on with the session of before a reload; null where there is none. Throws Problem and NoAnswer. */
 export async function resume() {
-  const answer = await byTurns(() => send("POST", "/auth/refresh", { headers: IN_COOKIE }));
-  return answer.status === 401 ? null : begin(await read(answer));
+  const pair = await refresh();
+  return pair && begin(pair);
 }
 
-/** End the session, here and for its cookie. */
+/** End the session, here and in the other tabs. Throws Problem and NoAnswer. */
 export async function signOut() {
-  await send("POST", "/auth/logout", { headers: { ...IN_COOKIE, Authorization: `Bearer ${token}` } });
-  token = null;
+  const logout = (headers) => send("POST", "/auth/logout", { headers: { ...IN_COOKIE, ...headers } });
+  await byTurns(async () => {
+    let answer = await logout(); // by the cookie: the token may be too old
+    if (answer.status === 401) answer = await logout(bearer()); // on plain http there is none
+    if (answer.status !== 401) await read(answer);
+  });
+  tabs.postMessage("left");
 }
 
 /**
  * Call the API. Returns `{status, body, headers}`; throws Problem for an answer of 400 or more, NoAnswer where none
  * comes, and an AbortError after `signal`. Where the session has ended, the user signs in again and the call goes on.
  */
-export async function call(method, path, { body, headers, signal, patience } = {}) {
-  for (;;) {
-    const used = token;
-    const bearer = { Authorization: `Bearer ${used}` };
-    const answer = await send(method, path, { body, headers: { ...bearer, ...headers }, signal, patience });
-    if (answer.status !== 401) {
-      return { status: answer.status, body: await read(answer), headers: answer.headers };
-    }
-    if (used === token) await renew();
-  }
+export function call(method, path, { body, headers, signal, patience } = {}) {
+  return inSession(() => send(method, path, { body, headers: { ...bearer(), ...headers }, signal, patience }));
 }
 
 /** Fetch a file, as `{name, blob}`. Throws as `call` does. */
@@ -78,11 +83,16 @@ export async function download(path) {
 /**
  * Upload a file to be imported; `progress` gets the share that has been sent, from 0 to 1. Returns and throws as `call`.
  */
-export async function upload(path, file, progress, { signal } = {}) {
-  for (;;) {
+export function upload(path, file, progress, { signal } = {}) {
+  return inSession(() => sendFile(path, file, progress, signal));
+}
+
+/** Send something, and again with a new token where the one it was sent with has ended. */
+async function inSession(act) {
+  for (let renewals = 0; ; renewals += 1) {
     const used = token;
-    const answer = await sendFile(path, file, progress, signal);
-    if (answer.status !== 401) {
+    const answer = await act();
+    if (answer.status !== 401 || renewals === RENEWALS) {
       return { status: answer.status, body: await read(answer), headers: answer.headers };
     }
     if (used === token) await renew();
@@ -94,15 +104,31 @@ function begin(pair) {
   return { nombre: pair.nombre, email: pair.email, rol: pair.rol };
 }
 
-/** Get a new token, once for all who wait for it. */
+function bearer() {
+  return { Authorization: `Bearer ${token}` };
+}
+
+/** The next pair of tokens; null where the session has ended. */
+async function refresh() {
+  const answer = await byTurns(() => send("POST", "/auth/refresh", { headers: IN_COOKIE }));
+  return answer.status === 401 ? null : read(answer);
+}
+
+/** Get a new token, once for all who wait for it. What somebody has begun in this tab, nobody else goes on with. */
 function renew() {
   renewing ??= (async () => {
-    const isResumed = await resume();
-    if (!isResumed) await askAgain();
+    const pair = await refresh();
+    if (pair && subject(pair.token) === subject(token)) page.onRenewed(begin(pair));
+    else await page.askAgain();
   })().finally(() => {
     renewing = null;
   });
   return renewing;
+}
+
+/** Whom a token belongs to (RFC 7519 §4.1.2). */
+function subject(jwt) {
+  return JSON.parse(atob(jwt.split(".")[1].replaceAll("-", "+").replaceAll("_", "/"))).sub;
 }
 
 /** Tabs share the cookie, and a refresh token that is used twice ends its session: so one renews after the other. */
@@ -111,8 +137,8 @@ function byTurns(act) {
 }
 
 async function send(method, path, { body, headers = {}, signal, patience = PATIENCE }) {
-  const ends = AbortSignal.timeout(patience);
   const json = body === undefined ? {} : { "Content-Type": "application/json" };
+  const limit = limited(patience, signal);
   try {
     return await fetch(path, {
       method,
@@ -120,12 +146,22 @@ async function send(method, path, { body, headers = {}, signal, patience = PATIE
       body: body === undefined ? undefined : JSON.stringify(body),
       cache: "no-store",
       credentials: "same-origin",
-      signal: signal ? AbortSignal.any([signal, ends]) : ends,
+      signal: limit,
     });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new NoAnswer();
   }
+}
+
+/** A signal that comes after `patience`, and with `signal`. The browsers of old laptops have no AbortSignal.any. */
+function limited(patience, signal) {
+  const either = new AbortController();
+  for (const one of [AbortSignal.timeout(patience), signal]) {
+    if (one?.aborted) either.abort(one.reason);
+    one?.addEventListener("abort", () => either.abort(one.reason));
+  }
+  return either.signal;
 }
 
 function sendFile(path, file, progress, signal) {
@@ -151,7 +187,7 @@ function sendFile(path, file, progress, signal) {
     sending.onabort = () => reject(signal?.aborted ? signal.reason : new NoAnswer());
   });
   sending.open("POST", path);
-  sending.setRequestHeader("Authorization", `Bearer ${token}`);
+  sending.setRequestHeader("Authorization", bearer().Authorization);
   sending.responseType = "blob";
   signal?.addEventListener("abort", stop);
   wait();

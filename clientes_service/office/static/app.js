@@ -1,19 +1,20 @@
 // The page: who is signed in, which view is open, and what was done last.
 
-import { onExpired, resume, signOut } from "./api.js";
+import { NoAnswer, onSession, resume, signOut } from "./api.js";
 import { List } from "./list.js";
-import { html, may, render, useCallback, useEffect, useRef, useState } from "./parts.js";
+import { Notice } from "./notice.js";
+import { focusHeading, html, may, render, useCallback, useEffect, useRef, useState } from "./parts.js";
+import { ProblemBox, isTold } from "./problem.js";
 import { SignIn, SignInAgain } from "./signin.js";
-import { mayLeave, stopAsking } from "./unsaved.js";
+import { hasChanges, mayLeave, startAnew, stopAsking } from "./unsaved.js";
 
-const NOTICE_SECONDS = 10;
 // The other views are loaded when they are opened. `#/clientes/12` opens the client with this id.
 const VIEWS = [
-  [/^#\/nuevo$/, () => import("./cliente.js"), () => ({})],
-  [/^#\/clientes\/(\d+)$/, () => import("./cliente.js"), ([, id]) => ({ id: Number(id) })],
-  [/^#\/importar$/, () => import("./import.js"), () => ({})],
-  [/^#\/usuarios$/, () => import("./usuarios.js"), () => ({})],
-  [/^#\/servicio$/, () => import("./status.js"), () => ({})],
+  { address: /^#\/nuevo$/, load: () => import("./cliente.js"), isAllowed: may.write },
+  { address: /^#\/clientes\/(?<id>\d+)$/, load: () => import("./cliente.js") },
+  { address: /^#\/importar$/, load: () => import("./import.js"), isAllowed: may.manage, name: "Importar" },
+  { address: /^#\/usuarios$/, load: () => import("./usuarios.js"), isAllowed: may.administer, name: "Usuarios" },
+  { address: /^#\/servicio$/, load: () => import("./status.js"), isAllowed: may.administer, name: "Servicio" },
 ];
 
 function useHash() {
@@ -30,13 +31,11 @@ function useHash() {
 function useView(hash) {
   const [opened, setOpened] = useState(null);
   useEffect(() => {
-    const [pattern, load, take] = VIEWS.find(([pattern]) => pattern.test(hash)) ?? [];
+    const found = VIEWS.find(({ address }) => address.test(hash));
     let isLeft = false;
-    if (pattern) {
-      load().then(({ View }) => isLeft || setOpened({ View, props: take(pattern.exec(hash)), key: hash }));
-    } else {
-      setOpened(null);
-    }
+    const open = (View) => isLeft || setOpened({ ...found, View, props: { ...found.address.exec(hash).groups }, key: hash });
+    if (found) found.load().then(({ View }) => open(View), () => open(NotLoaded));
+    else setOpened(null);
     return () => {
       isLeft = true;
     };
@@ -44,49 +43,80 @@ function useView(hash) {
   return opened;
 }
 
+/** Who is signed in: `{usuario, setUsuario, error, start}`; undefined until it is known, null for nobody. */
+function useUsuario() {
+  const [usuario, setUsuario] = useState(undefined);
+  const [error, setError] = useState(null);
+  const start = async () => {
+    setError(null);
+    try {
+      setUsuario(await resume());
+    } catch (error) {
+      if (!isTold(error)) throw error;
+      if (error.status === 404) setUsuario(null); // the accounts are another system's, as who signs in is told
+      else setError(error);
+    }
+  };
+  useEffect(() => void start(), []);
+  return { usuario, setUsuario, error, start };
+}
+
 function App() {
-  const [usuario, setUsuario] = useState(undefined); // undefined: not known yet; null: nobody
+  const { usuario, setUsuario, error, start } = useUsuario();
   const [expired, setExpired] = useState(null); // keeps a promise once there is a new session
   const [notice, setNotice] = useState(null);
-  const [change, setChange] = useState({}); // another one with each write, so that the list looks again
+  const [change, setChange] = useState({}); // another one with each write, so that what is shown is read again
   const main = useRef();
+  const hasSignedIn = useRef(false); // here: the form that had the focus is gone
   const hash = useHash();
   const opened = useView(hash);
 
   useEffect(() => {
-    onExpired(() => new Promise((resolve) => setExpired({ resolve })));
-    resume().then(setUsuario, () => setUsuario(null));
+    onSession({
+      askAgain: () => new Promise((resolve) => setExpired({ resolve })),
+      onRenewed: setUsuario,
+      onLeft: () => hasChanges() || startAnew(), // what is being typed is kept, for whoever signs in again
+    });
   }, []);
   useEffect(() => {
-    if (!notice) return undefined;
-    const timer = setTimeout(() => setNotice(null), NOTICE_SECONDS * 1000);
-    return () => clearTimeout(timer);
-  }, [notice]);
-  useEffect(() => {
     const at = document.activeElement; // a view may have put the focus into one of its fields
-    if (!opened || !main.current || (main.current.contains(at) && !at.closest("[hidden]"))) return;
-    main.current.querySelector("h1:not([hidden] h1)")?.focus(); // the list's heading is hidden
+    const isPlaced = main.current?.contains(at) && !at.closest("[hidden]");
+    if (main.current && !isPlaced && (opened || hasSignedIn.current)) focusHeading();
   }, [opened?.key, !usuario]);
 
   /** Tell what was done; `undo` is offered for a moment: `{label, act}`. */
   const tell = useCallback((text, undo) => setNotice({ text, undo }), []);
   /** Say that something was written: `written` is the client, where it is one. */
   const changed = useCallback((written) => setChange({ written }), []);
+  /** Sign out, unless something would be lost. Throws as `signOut` does. */
   const leave = async () => {
     if (!(await mayLeave())) return;
-    await signOut().catch(() => {});
-    history.replaceState(null, "", "/"); // the next person is not to see what was searched for
-    location.reload();
+    await signOut();
+    startAnew();
   };
+  const tryToLeave = () =>
+    leave().catch((error) => {
+      if (!isTold(error)) throw error;
+      tell(`No se pudo salir. ${error.message}`);
+    });
 
+  if (error) return html`<main class="entrance"><h1>Clientes</h1><${ProblemBox} error=${error} onRetry=${start} /></main>`;
   if (usuario === undefined) return html`<p class="waiting" role="status">Cargando…</p>`;
-  if (usuario === null) return html`<${SignIn} onSignedIn=${setUsuario} />`;
+  if (usuario === null) {
+    return html`
+      <${SignIn} onSignedIn=${(signedIn) => {
+        hasSignedIn.current = true;
+        setUsuario(signedIn);
+      }} />
+    `;
+  }
   const context = { usuario, tell, changed, change };
+  const View = opened?.isAllowed && !opened.isAllowed(usuario.rol) ? NotAllowed : opened?.View;
   return html`
-    <${Header} usuario=${usuario} hash=${hash} onLeave=${leave} />
+    <${Header} usuario=${usuario} hash=${hash} onLeave=${tryToLeave} />
     <main ref=${main}>
       <div hidden=${!!opened}><${List} ...${context} isShown=${!opened} /></div>
-      ${opened && html`<${opened.View} key=${opened.key} ...${context} ...${opened.props} />`}
+      ${opened && html`<${View} key=${opened.key} ...${context} ...${opened.props} />`}
     </main>
     <${Notice} notice=${notice} onDone=${() => setNotice(null)} />
     ${expired && html`
@@ -99,19 +129,15 @@ function App() {
   `;
 }
 
-const LINKS = [
-  ["#/importar", "Importar", may.manage],
-  ["#/usuarios", "Usuarios", may.administer],
-  ["#/servicio", "Servicio", may.administer],
-];
-
 function Header({ usuario, hash, onLeave }) {
-  const links = LINKS.filter(([, , isAllowed]) => isAllowed(usuario.rol));
+  const links = VIEWS.filter(({ name, isAllowed }) => name && isAllowed(usuario.rol));
   return html`
     <header>
       <a class="brand" href="#/">Clientes</a>
       <nav aria-label="Vistas">
-        ${links.map(([to, name]) => html`<a href=${to} aria-current=${to === hash ? "page" : null}>${name}</a>`)}
+        ${links.map(({ address, name }) => html`
+          <a key=${name} href=${`#/${name.toLowerCase()}`} aria-current=${address.test(hash) ? "page" : null}>${name}</a>
+        `)}
       </nav>
       <bdi class="who name">${usuario.nombre}</bdi>
       <button class="link" onClick=${onLeave}>Salir</button>
@@ -119,17 +145,21 @@ function Header({ usuario, hash, onLeave }) {
   `;
 }
 
-function Notice({ notice, onDone }) {
-  const undo = () => {
-    onDone();
-    notice.undo.act();
-  };
+/** Instead of a view that is not for this role. */
+function NotAllowed() {
   return html`
-    <div class="notice" role="status" hidden=${!notice}>
-      ${notice && html`<span>${notice.text}</span>`}
-      ${notice?.undo && html`<button onClick=${undo}>${notice.undo.label}</button>`}
-      ${notice && html`<button class="link" aria-label="Cerrar el aviso" onClick=${onDone}>✕</button>`}
-    </div>
+    <h1 tabindex="-1">Su cuenta no puede abrir esto</h1>
+    <p>Si lo necesita para su trabajo, pida ese permiso a un administrador.</p>
+    <p><a href="#/">Ir a la lista</a></p>
+  `;
+}
+
+/** Instead of a view whose script did not come. */
+function NotLoaded() {
+  return html`
+    <h1 tabindex="-1">No se pudo abrir</h1>
+    <${ProblemBox} error=${new NoAnswer()} onRetry=${() => location.reload()} />
+    <p><a href="#/">Ir a la lista</a></p>
   `;
 }
 

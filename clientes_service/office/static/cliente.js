@@ -1,18 +1,18 @@
 // A client: the form of a new one, and the card of a known one.
 
-import { NoAnswer, Problem, call } from "./api.js";
-import { Card, Named } from "./ficha.js";
+import { call } from "./api.js";
+import { Card } from "./ficha.js";
 import { Form } from "./form.js";
 import { Historial } from "./historial.js";
-import { html, may, useEffect, useRef, useState } from "./parts.js";
+import { html, may, useEffect, useLayoutEffect, useRef, useState, useTitle } from "./parts.js";
+import { ProblemBox, useLoaded } from "./problem.js";
 import { Advertencias } from "./repetido.js";
 
 let justSaved = null; // a new client on its way from the form to its card
 
 /** Without `id`, a new client. */
 export function View({ id, ...context }) {
-  if (id !== undefined) return html`<${Known} id=${id} ...${context} />`;
-  return may.write(context.usuario.rol) ? html`<${New} ...${context} />` : html`<${NotAllowed} />`;
+  return id === undefined ? html`<${New} ...${context} />` : html`<${Known} id=${Number(id)} ...${context} />`;
 }
 
 function toList() {
@@ -20,44 +20,26 @@ function toList() {
 }
 
 function New({ tell, changed }) {
+  useTitle("Nuevo cliente");
   const show = (saved) => {
     justSaved = saved;
-    changed();
-    tell(html`Se guardó <${Named} cliente=${saved} />.`);
     location.replace(`#/clientes/${saved.id}`); // so that Back leads to the list, not to an empty form
   };
   return html`
     <h1 tabindex="-1">Nuevo cliente</h1>
-    <${Form} cliente=${null} onSaved=${show} onLeave=${toList} />
-  `;
-}
-
-function NotAllowed() {
-  return html`
-    <h1 tabindex="-1">Nuevo cliente</h1>
-    <p>Su cuenta puede ver los clientes, pero no crearlos. Pida ese permiso a un administrador.</p>
-    <p><a href="#/">Ir a la lista</a></p>
+    <${Form} cliente=${null} onSaved=${show} onLeave=${toList} tell=${tell} changed=${changed} />
   `;
 }
 
 function Known({ id, usuario, tell, changed, change }) {
-  const [cliente, setCliente] = useState(null);
+  const { value: cliente, error, load, ...reading } = useLoaded(async () => (await call("GET", `/api/clientes/${id}`)).body);
   const [advertencias, setAdvertencias] = useState([]);
-  const [error, setError] = useState(null);
   const [isEditing, setEditing] = useState(false);
   const heading = useRef();
 
-  const load = async () => {
-    setError(null);
-    try {
-      setCliente((await call("GET", `/api/clientes/${id}`)).body);
-    } catch (error) {
-      if (!(error instanceof Problem) && !(error instanceof NoAnswer)) throw error;
-      setError(error);
-    }
-  };
+  useTitle(cliente?.nombre);
   const take = ({ advertencias, ...saved }) => {
-    setCliente(saved);
+    reading.take(saved);
     setAdvertencias(advertencias);
   };
   useEffect(() => {
@@ -66,7 +48,7 @@ function Known({ id, usuario, tell, changed, change }) {
     justSaved = null;
   }, []);
   const before = useRef(change);
-  useEffect(() => {
+  useLayoutEffect(() => {
     // From this card, or undone from the notice of one that was left.
     if (change !== before.current && change.written?.id === id) take(change.written);
     before.current = change;
@@ -75,12 +57,9 @@ function Known({ id, usuario, tell, changed, change }) {
 
   const saved = (answer) => {
     setEditing(false);
-    if (!answer) return tell("No había nada que guardar.");
-    take(answer);
-    changed();
-    return tell(html`Se guardó <${Named} cliente=${answer} />.`);
+    if (!answer) tell("No había nada que guardar.");
   };
-  if (error) return html`<${Failed} error=${error} heading=${heading} onRetry=${load} />`;
+  if (error && !cliente) return html`<${Failed} error=${error} heading=${heading} onRetry=${load} />`;
   if (!cliente) return html`<h1 tabindex="-1" ref=${heading}>Cliente</h1><p role="status">Cargando…</p>`;
   if (isEditing) {
     const stop = () => {
@@ -89,10 +68,11 @@ function Known({ id, usuario, tell, changed, change }) {
     };
     return html`
       <h1 tabindex="-1">Editar <bdi class="name">${cliente.nombre}</bdi></h1>
-      <${Form} cliente=${cliente} onSaved=${saved} onLeave=${stop} />
+      <${Form} cliente=${cliente} onSaved=${saved} onLeave=${stop} tell=${tell} changed=${changed} />
     `;
   }
   return html`
+    ${error && html`<${ProblemBox} error=${error} onRetry=${load} />`}
     <div class="cliente">
       <${Advertencias} advertencias=${advertencias} />
       <${Card} cliente=${cliente} rol=${usuario.rol} heading=${heading} tell=${tell}
@@ -112,7 +92,7 @@ function Failed({ error, heading, onRetry }) {
   }
   return html`
     <h1 tabindex="-1" ref=${heading}>Cliente</h1>
-    <div class="box-error" role="alert">${error.message}</div>
-    <button class="primary" onClick=${onRetry}>Probar otra vez</button> <a href="#/">Ir a la lista</a>
+    <${ProblemBox} error=${error} onRetry=${onRetry} />
+    <p><a href="#/">Ir a la lista</a></p>
   `;
 }

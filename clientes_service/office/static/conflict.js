@@ -19,15 +19,20 @@ const REMARKS = {
  * What differs between what was typed and what is stored now, both changed since `base`:
  * `[{label, names, changedBy: "mine" | "theirs" | "both"}]`.
  */
-export function compare(base, mine, now) {
+function compare(base, mine, now) {
   return GROUPS.filter(({ names }) => !isSame(names, mine, now)).map((group) => ({
     ...group,
     changedBy: isSame(group.names, base, now) ? "mine" : isSame(group.names, base, mine) ? "theirs" : "both",
   }));
 }
 
+/** Whether the data that differ were changed here alone, so that there is nothing to choose. */
+export function isMineAlone(base, mine, now) {
+  return base.vigente === now.vigente && compare(base, mine, now).every(({ changedBy }) => changedBy === "mine");
+}
+
 /** What is to be saved: for each difference the version that was chosen, by its place. */
-export function merge(differences, choices, mine, now) {
+function merge(differences, choices, mine, now) {
   const datos = Object.fromEntries(CAMPOS.map(({ name }) => [name, now[name]]));
   differences.forEach(({ names }, place) => {
     if (choices[place] === "mine") for (const name of names) datos[name] = mine[name];
@@ -50,15 +55,15 @@ export function Conflict({ base, mine, now, onChosen, onClose }) {
   const [choices, setChoices] = useState(() =>
     differences.map(({ changedBy }) => (changedBy === "theirs" ? "theirs" : "mine")),
   );
-  const choose = (place, choice) => setChoices(choices.with(place, choice));
+  const choose = (place, choice) => setChoices(choices.map((old, at) => (at === place ? choice : old)));
   const submit = (event) => {
     event.preventDefault();
     onChosen(merge(differences, choices, mine, now));
   };
   return html`
-    <${Dialog} title="Otra persona cambió este cliente" wide onClose=${onClose}>
+    <${Dialog} title="Este cliente cambió mientras usted escribía" wide onClose=${onClose}>
       <form class="conflict" onSubmit=${submit}>
-        <p>Mientras usted escribía, se guardaron otros cambios. Elija con qué quedarse en cada dato.</p>
+        <p>Se guardaron otros cambios. Elija con qué quedarse en cada dato.</p>
         ${base.vigente && !now.vigente && html`
           <p class="box-warning">
             Además lo desactivó: ya no sale en la lista. Puede guardar igual, y restaurarlo después.

@@ -1,9 +1,11 @@
 // The card of a client: what is known, how to reach them, and what can be done.
 
-import { NoAnswer, Problem, call } from "./api.js";
+import { NoAnswer } from "./api.js";
 import { inWords } from "./campos.js";
-import { Ago, html, may, useKey, useRef, useState } from "./parts.js";
+import { Ago, Named, html, may, useKey, useRef, useState } from "./parts.js";
 import { links } from "./phone.js";
+import { isTold } from "./problem.js";
+import { deactivate, restore } from "./vigencia.js";
 
 const MAP = "https://www.openstreetmap.org/search?query=";
 const TODAY = new Intl.DateTimeFormat("es-PE", { dateStyle: "long" });
@@ -35,15 +37,10 @@ export function Card({ cliente, rol, heading, tell, onEdit, onLeave, onReload, o
         último cambio <${Ago} fecha=${cliente.fechaModificacion} />
       </p>
       <p class="print-only">Impreso el ${TODAY.format(new Date())}</p>
-      <${Actions} cliente=${cliente} mayChange=${mayChange} tell=${tell} onEdit=${onEdit} onReload=${onReload}
+      <${Actions} cliente=${cliente} mayChange=${mayChange} heading=${heading} tell=${tell} onEdit=${onEdit} onReload=${onReload}
         onWritten=${onWritten} />
     </article>
   `;
-}
-
-/** A client in a sentence. */
-export function Named({ cliente: { nombre, codigoCliente } }) {
-  return html`<bdi class="name">${nombre}</bdi> (${codigoCliente})`;
 }
 
 function Row({ label, children }) {
@@ -78,51 +75,47 @@ function Direccion({ direccion }) {
   `;
 }
 
-function Actions({ cliente, mayChange, tell, onEdit, onReload, onWritten }) {
+function Actions({ cliente, mayChange, heading, tell, onEdit, onReload, onWritten }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
   const isBusy = useRef(false);
 
   /** Do one thing at a time, and say what went wrong: here, or in the notice where the card may have been left. */
-  const run = async (act, complain = setError) => {
+  const run = async (act, told, complain = setError) => {
     if (isBusy.current) return;
     isBusy.current = true;
     setBusy(true);
     setError("");
     try {
-      await act();
+      onWritten(await act(cliente.id, cliente.version));
+      tell(...told);
+      heading.current?.focus({ preventScroll: true }); // the button that had it is another one
     } catch (error) {
-      if (!(error instanceof Problem) && !(error instanceof NoAnswer)) throw error;
+      if (!isTold(error)) throw error;
       complain(error.message);
-      if (error.code === "VERSION_OBSOLETA") await onReload();
+      if (error instanceof NoAnswer) onWritten(); // it may have been done
+      if (error instanceof NoAnswer || error.code === "VERSION_OBSOLETA") await onReload();
     } finally {
       isBusy.current = false;
       setBusy(false);
     }
   };
-  const path = `/api/clientes/${cliente.id}`;
-  const restore = async () => {
-    const { body } = await call("POST", `${path}/restaurar`);
-    onWritten(body);
-    tell(html`Se restauró <${Named} cliente=${cliente} />.`);
-  };
-  const deactivate = async () => {
-    await call("DELETE", path, { headers: { "If-Match": `"${cliente.version}"` } });
-    const { body } = await call("GET", path);
-    onWritten({ ...body, advertencias: [] });
-    tell(html`Se desactivó <${Named} cliente=${cliente} />.`, { label: "Deshacer", act: () => run(restore, tell) });
+  const back = (complain) => run(restore, [html`Se restauró <${Named} cliente=${cliente} />.`], complain);
+  const away = () => {
+    const undo = { label: "Deshacer", act: () => back(tell) };
+    return run(deactivate, [html`Se desactivó <${Named} cliente=${cliente} />.`, undo]);
   };
   return html`
     ${error && html`<div class="box-error no-print" role="alert">${error}</div>`}
     <div class="actions">
       ${mayChange && html`<button class="primary" onClick=${onEdit} aria-keyshortcuts="e">Editar</button>`}
       ${mayChange && !cliente.vigente && html`
-        <button disabled=${busy} onClick=${() => run(restore)}>Restaurar</button>
+        <button aria-disabled=${busy ? "true" : null} onClick=${() => back()}>Restaurar</button>
       `}
       <button onClick=${() => print()}>Imprimir</button>
       <a class="button" href="#/">Volver a la lista</a>
       ${mayChange && cliente.vigente && html`
-        <button class="danger" disabled=${busy} onClick=${() => run(deactivate)}>Desactivar</button>
+        <button class="danger" aria-disabled=${busy ? "true" : null} onClick=${away}>Desactivar</button>
       `}
     </div>
   `;

@@ -1,8 +1,9 @@
 // The history of a client, as sentences.
 
-import { NoAnswer, Problem, call } from "./api.js";
+import { call } from "./api.js";
 import { CAMPO, CAMPOS, inWords } from "./campos.js";
-import { Ago, html, useEffect, useState } from "./parts.js";
+import { Ago, html, useEffect, useRef } from "./parts.js";
+import { ProblemBox, useLoaded } from "./problem.js";
 
 const DID = {
   CREADO: "creó el cliente",
@@ -12,42 +13,35 @@ const DID = {
 };
 const BY = { importacion: " al importar un archivo", lote: " desde una aplicación" };
 
+const EMPTY = { lines: [], cursor: null };
+
 /** `version` is that of the client: with a new one there is a new line. */
 export function Historial({ id, version }) {
-  const [lines, setLines] = useState([]);
-  const [cursor, setCursor] = useState(undefined); // of the next page; null at the end, undefined until the first
-  const [busy, setBusy] = useState(false);
-  const [error, setError] = useState("");
-
-  const load = async (before, from) => {
-    setBusy(true);
-    setError("");
-    try {
-      const query = from ? `?${new URLSearchParams({ cursor: from })}` : "";
-      const { body } = await call("GET", `/api/clientes/${id}/historial${query}`);
-      setLines([...before, ...body.content]);
-      setCursor(body.nextCursor);
-    } catch (error) {
-      if (!(error instanceof Problem) && !(error instanceof NoAnswer)) throw error;
-      setError(error.message);
-    } finally {
-      setBusy(false);
-    }
+  const list = useRef();
+  const { value, error, isBusy, load } = useLoaded(async ({ lines, cursor }) => {
+    const query = cursor ? `?${new URLSearchParams({ cursor })}` : "";
+    const { body } = await call("GET", `/api/clientes/${id}/historial${query}`);
+    return { lines: [...lines, ...body.content], cursor: body.nextCursor };
+  });
+  const { lines, cursor } = value ?? EMPTY;
+  const reload = () => load(EMPTY);
+  useEffect(() => void reload(), [id, version]);
+  const more = async () => {
+    if (isBusy) return;
+    await load(value);
+    setTimeout(() => list.current?.children[lines.length]?.focus({ preventScroll: true })); // the button may be gone
   };
-  useEffect(() => {
-    load([], null);
-  }, [id, version]);
 
   return html`
     <section class="card no-print" aria-labelledby="historial">
       <h2 id="historial">Historial</h2>
-      <ol class="historial">${lines.map((line) => html`<${Line} key=${line.version} line=${line} />`)}</ol>
-      ${error && html`<p class="error" role="alert">${error}</p>`}
-      ${busy && !lines.length && html`<p role="status">Cargando…</p>`}
-      ${(cursor || error) && html`
-        <button disabled=${busy} onClick=${() => load(lines, cursor)}>
-          ${busy ? "Cargando…" : error ? "Probar otra vez" : "Ver más"}
-        </button>
+      <ol class="historial" ref=${list}>
+        ${lines.map((line) => html`<li key=${line.version} tabindex="-1"><${Line} line=${line} /></li>`)}
+      </ol>
+      ${error && html`<${ProblemBox} error=${error} onRetry=${lines.length ? more : reload} />`}
+      ${isBusy && !lines.length && html`<p role="status">Cargando…</p>`}
+      ${cursor && !error && html`
+        <button aria-disabled=${isBusy ? "true" : null} onClick=${more}>${isBusy ? "Cargando…" : "Ver más"}</button>
       `}
     </section>
   `;
@@ -59,22 +53,18 @@ function Line({ line }) {
   const when = html`${BY[line.origen]}, <${Ago} fecha=${line.fecha} />`;
   if (line.accion === "CREADO" && changes.length) {
     return html`
-      <li>
-        <${Who} line=${line} /> creó el cliente${when}.
-        <details><summary>Datos al crearlo</summary><ul>${changes.map((one) => html`
-          <li key=${one.name}>${CAMPO[one.name].label}: <${Value} name=${one.name} value=${one.despues} /></li>`)}</ul>
-        </details>
-      </li>
+      <${Who} line=${line} /> creó el cliente${when}.
+      <details><summary>Datos al crearlo</summary><ul>${changes.map((one) => html`
+        <li key=${one.name}>${CAMPO[one.name].label}: <${Value} name=${one.name} value=${one.despues} /></li>`)}</ul>
+      </details>
     `;
   }
-  if (line.accion in DID) return html`<li><${Who} line=${line} /> ${DID[line.accion]}${when}.</li>`;
-  if (!changes.length) return html`<li><${Who} line=${line} /> cambió datos que después se borraron${when}.</li>`;
-  if (changes.length === 1) return html`<li><${Who} line=${line} /> <${Sentence} ...${changes[0]} />${when}.</li>`;
+  if (line.accion in DID) return html`<${Who} line=${line} /> ${DID[line.accion]}${when}.`;
+  if (!changes.length) return html`<${Who} line=${line} /> cambió datos que después se borraron${when}.`;
+  if (changes.length === 1) return html`<${Who} line=${line} /> <${Sentence} ...${changes[0]} />${when}.`;
   return html`
-    <li>
-      <${Who} line=${line} /> hizo ${changes.length} cambios${when}:
-      <ul>${changes.map((one) => html`<li key=${one.name}><${Sentence} ...${one} /></li>`)}</ul>
-    </li>
+    <${Who} line=${line} /> hizo ${changes.length} cambios${when}:
+    <ul>${changes.map((one) => html`<li key=${one.name}><${Sentence} ...${one} /></li>`)}</ul>
   `;
 }
 

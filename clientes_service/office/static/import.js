@@ -2,9 +2,9 @@
 
 import { NoAnswer, upload } from "./api.js";
 import { Headings } from "./headings.js";
-import { html, useEffect, useRef, useState } from "./parts.js";
+import { count, focusHeading, html, useEffect, useRef, useState, useTitle } from "./parts.js";
 import { ProblemBox, isTold } from "./problem.js";
-import { Report, badRows, count } from "./report.js";
+import { Report, badRows } from "./report.js";
 
 const LONG = 20_000; // milliseconds of work after which it is said that this may take a while
 const MODOS = [
@@ -21,12 +21,18 @@ const IF_DONE = {
 };
 
 export function View({ tell, changed }) {
+  useTitle("Importar clientes");
   const [file, setFile] = useState(null);
   const [modo, setModo] = useState("crear");
   const [step, setStep] = useState({ name: "choose" });
   const sending = useSending(setStep);
-  const result = useRef();
-  useEffect(() => result.current?.focus(), [step.name]);
+  const chosen = useRef(null);
+  const result = useRef(); // null once the view is left
+  useEffect(() => {
+    if (document.activeElement.closest(".modos")) return; // arrow keys may go on to another one
+    if (step.name === "choose") focusHeading();
+    else result.current.focus();
+  }, [step.name]);
   useGuard(step.isReal);
 
   /** See what the file would do. */
@@ -34,8 +40,10 @@ export function View({ tell, changed }) {
     const answer = await sending.start(`modo=${modo}&simular=true`, file, false);
     if (answer) setStep(answer.error ? { name: "refused", ...answer } : { name: "report", ...answer });
   };
-  const choose = async (chosen) => {
-    const kept = await keep(chosen);
+  const choose = async (files) => {
+    chosen.current = files;
+    const kept = await keep(files);
+    if (chosen.current !== files || sending.isReal()) return; // others were chosen, or the real run has begun
     setFile(kept.file ?? null);
     if (kept.file) rehearse(kept.file, modo);
     else setStep({ name: "refused", error: kept.error });
@@ -49,6 +57,7 @@ export function View({ tell, changed }) {
     const answer = await sending.start(`modo=${modo}&parcial=${parcial}`, file, true);
     if (!answer?.error || answer.error instanceof NoAnswer) changed();
     if (!answer) return;
+    if (answer.error && !result.current) tell(`La importación no terminó. ${answer.error.message}`);
     if (!answer.error) {
       tell(`Importación terminada: ${count(answer.report.creados, "cliente nuevo", "clientes nuevos")}, ` +
         `${count(answer.report.actualizados, "actualizado", "actualizados")}.`);
@@ -59,24 +68,22 @@ export function View({ tell, changed }) {
     setFile(null);
     setStep({ name: "choose" });
   };
-  const isSending = step.name === "sending";
+  const stop = () => {
+    sending.stop();
+    again();
+  };
   return html`
     <section class="import">
       <h1 tabindex="-1">Importar clientes</h1>
       ${step.name !== "done" && html`
-        <${Choice} file=${file} modo=${modo} onChoose=${choose} onModo=${change} isSending=${isSending} />
+        <${Choice} file=${file} modo=${modo} onChoose=${choose} onModo=${change} isReal=${step.isReal} />
       `}
-      ${isSending && html`<${Sending} ...${step} onStop=${step.isReal ? null : () => {
-        sending.stop();
-        again();
-      }} />`}
-      ${!isSending && step.name !== "choose" && html`
+      ${step.name === "choose" ? html`<${Headings} />` : html`
         <div class="card result" ref=${result} tabindex="-1" role="group" aria-label="Resultado">
-          <${Result} step=${step} modo=${modo} onRun=${run} onAgain=${again} onRehearse=${() => rehearse(file, modo)}
-            hasFile=${!!file} />
+          <${STEPS[step.name]} ...${step} modo=${modo} hasFile=${!!file} onRun=${run} onAgain=${again} onStop=${stop}
+            onRehearse=${() => rehearse(file, modo)} />
         </div>
       `}
-      ${step.name === "choose" && html`<${Headings} />`}
     </section>
   `;
 }
@@ -103,7 +110,9 @@ async function keep(files) {
 function useSending(setStep) {
   const running = useRef(null);
   useEffect(() => () => running.current?.isReal || running.current?.abort(), []);
+  const stop = () => running.current?.abort();
   const start = async (query, file, isReal) => {
+    stop();
     const own = Object.assign(new AbortController(), { isReal });
     running.current = own;
     const progress = (sent) => setStep({ name: "sending", sent, isReal });
@@ -115,9 +124,11 @@ function useSending(setStep) {
       if (own.signal.aborted) return null;
       if (!isTold(error)) throw error;
       return { error, report: error.code === "IMPORTACION_RECHAZADA" ? error.body : null };
+    } finally {
+      if (running.current === own) running.current = null;
     }
   };
-  return { start, stop: () => running.current?.abort() };
+  return { start, stop, isReal: () => !!running.current?.isReal };
 }
 
 /** Whether the same file may go through another time. */
@@ -135,7 +146,8 @@ function useGuard(isReal) {
   }, [isReal]);
 }
 
-function Choice({ file, modo, onChoose, onModo, isSending }) {
+/** While the real run goes on, nothing else can be chosen. */
+function Choice({ file, modo, onChoose, onModo, isReal }) {
   const [isOver, setOver] = useState(false);
   useEffect(() => {
     const hold = (event) => event.preventDefault(); // a file that falls beside must not replace the page
@@ -145,7 +157,7 @@ function Choice({ file, modo, onChoose, onModo, isSending }) {
   const drop = (event) => {
     event.preventDefault();
     setOver(false);
-    if (!isSending && event.dataTransfer.files.length) onChoose(event.dataTransfer.files);
+    if (!isReal && event.dataTransfer.files.length) onChoose(event.dataTransfer.files);
   };
   const pick = ({ target }) => {
     const files = [...target.files];
@@ -159,13 +171,13 @@ function Choice({ file, modo, onChoose, onModo, isSending }) {
         ${file ? html`<strong><bdi class="name">${file.name}</bdi></strong>`
           : "Arrastre aquí su archivo de Excel (.xlsx) o CSV, o elíjalo. Primero se prueba: nada se guarda todavía."}
       </p>
-      <input type="file" id="archivo" class="visually-hidden" accept=".xlsx,.csv,.txt,.xls,.ods" disabled=${isSending}
+      <input type="file" id="archivo" class="visually-hidden" accept=".xlsx,.csv,.txt,.xls,.ods" disabled=${isReal}
         onChange=${pick} />
       <label for="archivo" class=${`button${file ? "" : " primary"}`}>
         ${file ? "Elegir otro archivo, o el mismo ya corregido" : "Elegir archivo"}
       </label>
     </div>
-    <fieldset class="card modos" disabled=${isSending}>
+    <fieldset class="card modos" disabled=${isReal}>
       <legend>¿Qué hacer con las filas?</legend>
       ${MODOS.map(([value, label, help]) => html`
         <div key=${value}>
@@ -189,50 +201,54 @@ function Sending({ sent, isReal, onStop }) {
   const percent = Math.round(sent * 100);
   const doing = isReal ? "Trabajando: se guardan los clientes…" : "Trabajando: se revisan las filas…";
   return html`
-    <div class="card sending">
+    <div class="sending">
       <p role="status">${isSent ? doing : "Enviando el archivo…"}</p>
       ${isSent ? html`<progress aria-label="Trabajando"></progress>`
         : html`<progress aria-label="Enviado" max="100" value=${percent}></progress> ${percent} %`}
       ${isLong && html`<p class="quiet">Sigue en marcha. Un archivo grande puede tardar unos minutos.</p>`}
-      ${onStop && html`<div class="actions"><button onClick=${onStop}>Cancelar</button></div>`}
+      ${!isReal && html`<div class="actions"><button onClick=${onStop}>Cancelar</button></div>`}
     </div>
   `;
 }
 
-function Result({ step: { name, report, error, isLate }, modo, onRun, onAgain, onRehearse, hasFile }) {
-  if (name === "refused") {
-    return html`
-      <h2>El archivo no se importó</h2>
-      <${ProblemBox} error=${error} onRetry=${hasFile && mayPass(error) ? onRehearse : null}>
-        <p>No se guardó nada.</p>
-      <//>
-      <${Headings} />
-    `;
-  }
-  if (name === "lost") {
-    return html`
-      <h2>No llegó la respuesta</h2>
-      <div class="box-warning" role="alert">
-        <p>No se sabe si el archivo se importó. Puede repetirlo sin riesgo: cada cliente se reconoce por su código, y
-          nada se crea dos veces.</p>
-        <p>Pruebe el archivo otra vez. Si ya se había importado, ${IF_DONE[modo]}.</p>
-      </div>
-      <div class="actions">
-        <button class="primary" onClick=${onRehearse}>Probar otra vez</button>
-        <a class="button" href="#/">Ver la lista</a>
-      </div>
-    `;
-  }
-  if (name === "done") {
-    return html`
-      <h2>Importación terminada</h2>
-      <${Report} report=${report} isDone />
-      <div class="actions">
-        <a class="button primary" href="#/">Ver la lista</a>
-        <button onClick=${onAgain}>Importar otro archivo</button>
-      </div>
-    `;
-  }
+function Refused({ error, hasFile, onRehearse }) {
+  return html`
+    <h2>El archivo no se importó</h2>
+    <${ProblemBox} error=${error} onRetry=${hasFile && mayPass(error) ? onRehearse : null}>
+      <p>No se guardó nada.</p>
+    <//>
+    <${Headings} />
+  `;
+}
+
+function Lost({ modo, onRehearse }) {
+  return html`
+    <h2>No llegó la respuesta</h2>
+    <div class="box-warning" role="alert">
+      <p>No se sabe si el archivo se importó. Puede repetirlo sin riesgo: cada cliente se reconoce por su código, y
+        nada se crea dos veces.</p>
+      <p>Pruebe el archivo otra vez. Si ya se había importado, ${IF_DONE[modo]}.</p>
+    </div>
+    <div class="actions">
+      <button class="primary" onClick=${onRehearse}>Probar otra vez</button>
+      <a class="button" href="#/">Ver la lista</a>
+    </div>
+  `;
+}
+
+function Done({ report, onAgain }) {
+  return html`
+    <h2>Importación terminada</h2>
+    <${Report} report=${report} isDone />
+    <div class="actions">
+      <a class="button primary" href="#/">Ver la lista</a>
+      <button onClick=${onAgain}>Importar otro archivo</button>
+    </div>
+  `;
+}
+
+/** The rehearsal; `isLate`, where the real run found other data than it. */
+function Rehearsed({ report, isLate, modo, onRun }) {
   const good = report.creados + report.actualizados;
   const bad = badRows(report);
   return html`
@@ -250,3 +266,5 @@ function Result({ step: { name, report, error, isLate }, modo, onRun, onAgain, o
     ` : html`<p><strong>No hay nada que importar.</strong></p>`}
   `;
 }
+
+const STEPS = { sending: Sending, report: Rehearsed, refused: Refused, lost: Lost, done: Done };

@@ -1,21 +1,21 @@
 // The list of clients: what is looked for, what was found, and how one moves in it.
 
-import { call } from "./api.js";
+import { NoAnswer } from "./api.js";
 import { useKeys, useMoves } from "./moves.js";
-import { html, may, useEffect, useRef, useState } from "./parts.js";
+import { NUMBER, Named, count, html, may, useEffect, useRef, useState } from "./parts.js";
 import { ProblemBox, isTold } from "./problem.js";
 import { Table } from "./rows.js";
 import { activeFilters, onMoved, useQuery, useSearch, withoutFilters } from "./search.js";
 import { Export, Filters, Help, Search } from "./tools.js";
+import { deactivate, restore } from "./vigencia.js";
 
 const DEBOUNCE = 150; // milliseconds after a keystroke
-const NUMBER = new Intl.NumberFormat("es-PE");
 
 export function List({ usuario, tell, changed, change, isShown }) {
   const [query, setQuery] = useQuery();
   const [text, setText] = useTyped(query, setQuery);
   const { found, problem, isBusy, retry, loadMore } = useSearch(query, change);
-  const [fault, setFault] = useState(null); // of something else than the search: `{error, retry}`
+  const [fault, setFault] = useState(null); // of something else than the search: `{error, again}`
   const [isHelping, setHelping] = useState(false);
   const field = useRef();
   const view = useRef();
@@ -26,11 +26,17 @@ export function List({ usuario, tell, changed, change, isShown }) {
     field.current.focus();
   };
   useKeys({ isShown, field, moves, clear, rol: usuario.rol, onHelp: () => setHelping(true) });
-  const { restore } = useRestore({ tell, changed, setFault });
+  const restoreRow = useRestore({ tell, changed, setFault });
+  const openWhenFound = useOpening(found, moves.open);
 
   const typed = (event) => {
     if (event.key === "ArrowDown") moves.enter(event);
-    if (event.key === "Enter" && found?.rows.length === 1 && found.query.q === text.trim()) moves.open();
+    if (event.key === "Enter") {
+      setQuery({ q: text.trim() });
+      openWhenFound(text.trim());
+    } else {
+      openWhenFound(null);
+    }
     if (event.key === "Escape") {
       event.preventDefault();
       clear();
@@ -40,7 +46,7 @@ export function List({ usuario, tell, changed, change, isShown }) {
     <section ref=${view} class="list" aria-labelledby="list-title">
       <div class="list-head">
         <h1 id="list-title" tabindex="-1">Clientes</h1>
-        <p class="quiet" role="status">${found ? countWords(found) : "Cargando…"}</p>
+        <p class="quiet" role="status">${found ? countWords(found) : !problem && "Cargando…"}</p>
         <div class="list-acts no-print">
           ${may.manage(usuario.rol) && html`
             <${Export} query=${query} tell=${tell} onProblem=${(error, again) => setFault({ error, again })} />
@@ -62,7 +68,7 @@ export function List({ usuario, tell, changed, change, isShown }) {
       ${found?.rows.length > 0 && html`
         <${Table} rows=${found.rows} sort=${query.sort} onSort=${(sort) => setQuery({ sort })} isBusy=${isBusy}
           current=${moves.current} onCurrent=${moves.setCurrent}
-          onRestore=${may.write(usuario.rol) ? restore : null} />
+          onRestore=${may.write(usuario.rol) ? restoreRow : null} />
       `}
       ${found?.rows.length === 0 && html`
         <${Nobody} query=${found.query} rol=${usuario.rol} onWiden=${() => setQuery(withoutFilters(query))}
@@ -80,7 +86,7 @@ export function List({ usuario, tell, changed, change, isShown }) {
 }
 
 function countWords({ query, total }) {
-  const many = `${NUMBER.format(total)} ${total === 1 ? "cliente" : "clientes"}`;
+  const many = count(total, "cliente", "clientes");
   const state = { true: "", false: total === 1 ? " inactivo" : " inactivos", todos: "" }[query.vigente];
   const isNarrowed = query.q || activeFilters(query).some((name) => name !== "vigente");
   return many + state + (isNarrowed ? (total === 1 ? " coincide" : " coinciden") : "");
@@ -98,30 +104,42 @@ function useTyped(query, setQuery) {
   return [text, setText];
 }
 
+/** What opens the only client that was found for a text: now, or once the answer is there. */
+function useOpening(found, open) {
+  const wanted = useRef(null);
+  const look = () => {
+    if (wanted.current === null || found?.query.q !== wanted.current) return;
+    wanted.current = null;
+    if (found.rows.length === 1) open();
+  };
+  useEffect(look, [found]);
+  return (text) => {
+    wanted.current = text;
+    look();
+  };
+}
+
 /** Make a client active again, with a way back. */
 function useRestore({ tell, changed, setFault }) {
-  const attempt = async (method, path, done, again) => {
+  const attempt = async (act, cliente, told, again) => {
     try {
-      await call(method, path);
+      changed(await act(cliente.id));
+      setFault(null);
+      tell(...told);
     } catch (error) {
       if (!isTold(error)) throw error;
-      setFault({ error, again });
-      return;
+      if (error instanceof NoAnswer) changed(); // it may have been done
+      again(error);
     }
-    setFault(null);
-    done();
-    changed();
   };
-  const restore = (cliente) =>
-    attempt("POST", `/api/clientes/${cliente.id}/restaurar`, () => {
-      const text = html`<span>Se restauró a <bdi class="name">${cliente.nombre}</bdi>.</span>`;
-      tell(text, { label: "Deshacer", act: () => deactivate(cliente) });
-    }, () => restore(cliente));
-  const deactivate = (cliente) =>
-    attempt("DELETE", `/api/clientes/${cliente.id}`, () => {
-      tell(html`<span><bdi class="name">${cliente.nombre}</bdi> está inactivo otra vez.</span>`);
-    }, () => deactivate(cliente));
-  return { restore };
+  const undo = (cliente) =>
+    attempt(deactivate, cliente, [html`<${Named} cliente=${cliente} /> está inactivo otra vez.`],
+      ({ message }) => tell(message)); // the list may have been left
+  const restoreRow = (cliente) =>
+    attempt(restore, cliente,
+      [html`Se restauró <${Named} cliente=${cliente} />.`, { label: "Deshacer", act: () => undo(cliente) }],
+      (error) => setFault({ error, again: () => restoreRow(cliente) }));
+  return restoreRow;
 }
 
 /** Why there is nobody, and what to do. */

@@ -1,11 +1,11 @@
 // What every view is made of.
 
 import { h } from "./vendor/preact.js";
-import { useLayoutEffect, useRef } from "./vendor/hooks.js";
+import { useEffect, useLayoutEffect, useRef } from "./vendor/hooks.js";
 import htm from "./vendor/htm.js";
 
-export { h, render, Fragment } from "./vendor/preact.js";
-export { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
+export { h, render } from "./vendor/preact.js";
+export { useCallback, useEffect, useLayoutEffect, useRef, useState } from "./vendor/hooks.js";
 
 /** A template of elements. What is put into it is text, never markup. */
 export const html = htm.bind(h);
@@ -18,6 +18,13 @@ export const may = {
   manage: (rol) => MANAGES.includes(rol),
   administer: (rol) => rol === "ADMIN",
 };
+
+export const NUMBER = new Intl.NumberFormat("es-PE");
+
+/** A number with its word. */
+export function count(number, one, many) {
+  return `${NUMBER.format(number)} ${number === 1 ? one : many}`;
+}
 
 const AGO = new Intl.RelativeTimeFormat("es", { numeric: "auto" });
 const UNITS = [
@@ -36,6 +43,11 @@ export function Ago({ fecha }) {
   const [unit, length] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
   const text = unit === "second" ? "hace un momento" : AGO.format(Math.trunc(seconds / length), unit);
   return html`<time datetime=${fecha} title=${DATE.format(at)}>${text}</time>`;
+}
+
+/** A client in a sentence. */
+export function Named({ cliente: { nombre, codigoCliente } }) {
+  return html`<bdi class="name">${nombre}</bdi> (${codigoCliente})`;
 }
 
 /** A labelled input, select or textarea, with its help and what is wrong with it. `id` must be the page's only one. */
@@ -116,6 +128,21 @@ export function useKey(key, act) {
     document.addEventListener("keydown", pressed);
     return () => document.removeEventListener("keydown", pressed);
   }, [key]);
+}
+
+/** Name the tab after what is open, as long as it is. */
+export function useTitle(title) {
+  useEffect(() => {
+    document.title = title ? `${title} · Clientes` : "Clientes";
+    return () => {
+      document.title = "Clientes";
+    };
+  }, [title]);
+}
+
+/** Put the focus on the heading of the view that is open: what had it is gone. */
+export function focusHeading(options) {
+  document.querySelector("h1:not([hidden] h1)")?.focus(options);
 }
 
 /** Give a file to the user. */

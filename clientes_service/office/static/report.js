@@ -1,21 +1,15 @@
 // What an import did, or would do.
 
 import { COLUMNS } from "./headings.js";
-import { html } from "./parts.js";
+import { NUMBER, count, html } from "./parts.js";
 
 const LISTED = 1000; // of each kind, in a report
-const NUMBER = new Intl.NumberFormat("es-PE");
 const FIELDS = COLUMNS.map(({ field }) => field);
 const LABELS = Object.fromEntries(COLUMNS.map(({ field, label }) => [field, label]));
 
 /** How many rows are bad; a row may have several errors. */
 export function badRows({ filas, creados, actualizados, sinCambios }) {
   return filas - creados - actualizados - sinCambios;
-}
-
-/** A number with its word. */
-export function count(number, one, many) {
-  return `${NUMBER.format(number)} ${number === 1 ? one : many}`;
 }
 
 export function Report({ report, isDone, isCrear }) {
@@ -46,12 +40,14 @@ export function Report({ report, isDone, isCrear }) {
         <p>Si el archivo trae cambios de clientes que ya existen, marque arriba «Agregar los nuevos y actualizar los que
           ya existen».</p>
       `}
-      <${Rows} title="Filas con errores" rows=${inOrder(errores)} kind="bad" heading="Qué hacer" />
+      <${Rows} title="Filas con errores" rows=${inOrder(errores)} kind="bad" heading="Qué hacer"
+        isCut=${errores.length >= LISTED} />
     `}
     ${advertencias.length > 0 && html`
       <details>
         <summary>Advertencias: las filas se importan igual, pero conviene revisarlas</summary>
-        <${Rows} title="Advertencias" rows=${grouped(advertencias)} kind="doubtful" heading="Qué revisar" />
+        <${Rows} title="Advertencias" rows=${grouped(advertencias)} kind="doubtful" heading="Qué revisar"
+          isCut=${advertencias.length >= LISTED} />
       </details>
     `}
   `;
@@ -78,11 +74,11 @@ function grouped(advertencias) {
   }
   return [...groups.values()]
     .sort((one, other) => one.filas.length - other.filas.length)
-    .map(({ filas, ...rest }) => ({ ...rest, fila: inWords(filas) }));
+    .map(({ filas, ...rest }) => ({ ...rest, fila: asRanges(filas) }));
 }
 
 /** Numbers of rows: `2 a 5, 9`. */
-function inWords(filas) {
+function asRanges(filas) {
   const runs = [];
   for (const fila of filas) {
     const last = runs.at(-1);
@@ -96,7 +92,8 @@ function listed(rows, one, many) {
   return rows.length < LISTED ? count(rows.length, one, many) : `${count(LISTED, one, many)} o más`;
 }
 
-function Rows({ title, rows, kind, heading }) {
+/** `isCut`, where there may be more than the report has. */
+function Rows({ title, rows, kind, heading, isCut }) {
   return html`
     <div class="scroll" role="region" aria-label=${title} tabindex="0">
       <table class=${kind}>
@@ -112,6 +109,8 @@ function Rows({ title, rows, kind, heading }) {
         </tbody>
       </table>
     </div>
-    ${rows.length >= LISTED && html`<p class="quiet">Se muestran los primeros ${NUMBER.format(LISTED)}.</p>`}
+    ${isCut && html`
+      <p class="quiet">Puede haber más: aquí salen los primeros ${NUMBER.format(LISTED)} avisos.</p>
+    `}
   `;
 }

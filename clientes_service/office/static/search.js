@@ -48,7 +48,7 @@ export function useQuery() {
   const change = useCallback((part) => {
     const query = { ...readAddress(), ...part }; // the address is always ahead of what is shown
     writeAddress(query);
-    setQuery(query);
+    setQuery((old) => (isSame(old, query) ? old : query));
   }, []);
   return [query, change];
 }
@@ -121,7 +121,8 @@ export function useSearch(query, change) {
     run((signal) => fetchRows(query, Math.max(count, PAGE), signal));
   }, [query, change, attempt]);
   const loadMore = () => {
-    const { rows, cursor } = latest.current;
+    const { query: shown, rows, cursor } = latest.current;
+    if (isBusy || !isSame(shown, query)) return Promise.resolve(null); // what comes is another list
     return run((signal) => fetchRows(query, PAGE, signal, rows, cursor));
   };
   return { found, problem, isBusy, retry: () => setAttempt((count) => count + 1), loadMore };

@@ -2,6 +2,7 @@
 
 import { signIn } from "./api.js";
 import { Dialog, Field, html, useLayoutEffect, useState } from "./parts.js";
+import { isTold } from "./problem.js";
 
 function Form({ onSignedIn }) {
   const [busy, setBusy] = useState(false);
@@ -26,7 +27,10 @@ function Form({ onSignedIn }) {
     try {
       onSignedIn(await signIn(dni.trim(), password));
     } catch (error) {
+      if (!isTold(error)) throw error;
       setProblem(error);
+      document.getElementById("password").select();
+      document.getElementById("password").focus();
     } finally {
       setBusy(false);
     }
@@ -43,7 +47,7 @@ function Form({ onSignedIn }) {
           ${isExternal ? "Esta instalación usa las cuentas de otro sistema: entre desde allí." : problem.message}
         </p>
       `}
-      <button class="primary" disabled=${busy}>${busy ? "Entrando…" : "Entrar"}</button>
+      <button class="primary" aria-disabled=${busy ? "true" : null}>${busy ? "Entrando…" : "Entrar"}</button>
     </form>
   `;
 }
@@ -60,11 +64,18 @@ export function SignIn({ onSignedIn }) {
 
 /** The same over what the user was at, which stays as it is. */
 export function SignInAgain({ onSignedIn, onLeave }) {
+  const [error, setError] = useState(null);
+  const leave = () =>
+    onLeave().catch((error) => {
+      if (!isTold(error)) throw error;
+      setError(error);
+    });
   return html`
     <${Dialog} title="Su sesión terminó" onClose=${() => {}}>
       <p>Entre otra vez y siga donde estaba: nada de lo que escribió se ha perdido.</p>
       <${Form} onSignedIn=${onSignedIn} />
-      <button class="link" onClick=${onLeave}>Salir sin guardar</button>
+      ${error && html`<p class="error" role="alert">No se pudo salir. ${error.message}</p>`}
+      <button class="link" onClick=${leave}>Salir sin guardar</button>
     <//>
   `;
 }

@@ -1,12 +1,12 @@
 // How the service stands, for ADMIN.
 
 import { call } from "./api.js";
-import { Ago, html, useEffect, useState } from "./parts.js";
+import { Ago, NUMBER, count, html, useEffect, useTitle } from "./parts.js";
+import { ProblemBox, useLoaded } from "./problem.js";
 
 const HOURS = 3_600_000;
 const OLD = 26; // hours: a copy each night, and some patience
 const TIGHT = 1e9; // bytes
-const NUMBER = new Intl.NumberFormat("es-PE");
 const SHORT = new Intl.NumberFormat("es-PE", { maximumSignificantDigits: 3 });
 const SIZES = [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]];
 
@@ -15,27 +15,21 @@ function size(bytes) {
   return `${SHORT.format(bytes / unit)} ${name}`;
 }
 
-const count = (number, what) => `${NUMBER.format(number)} ${what}${number === 1 ? "" : "s"}`;
-
-export function View() {
-  const [estado, setEstado] = useState(null);
-  const [problem, setProblem] = useState(null);
-  const load = async () => {
-    setProblem(null);
-    try {
-      setEstado((await call("GET", "/api/servicio")).body);
-    } catch (error) {
-      setProblem(error);
-    }
-  };
+export function View({ tell }) {
+  useTitle("Estado del servicio");
+  const { value: estado, error, load } = useLoaded(async (told) => {
+    const { body } = await call("GET", "/api/servicio");
+    if (told) tell(told);
+    return body;
+  });
   useEffect(() => void load(), []);
   return html`
     <div class="title">
       <h1 tabindex="-1">Estado del servicio</h1>
-      <button onClick=${load}>Actualizar</button>
+      <button onClick=${() => load("Así está ahora.")}>Actualizar</button>
     </div>
-    ${problem && html`<div class="box-error" role="alert">${problem.message}</div>`}
-    ${!estado && !problem && html`<p class="waiting" role="status">Cargando…</p>`}
+    ${error && html`<${ProblemBox} error=${error} onRetry=${() => load()} />`}
+    ${!estado && !error && html`<p class="waiting" role="status">Cargando…</p>`}
     ${estado && html`<${Estado} ...${estado} />`}
   `;
 }
@@ -53,7 +47,10 @@ function Estado({ version, baseDeDatos, ultimoRespaldo, espacioLibre, clientes, 
       <dt>Último respaldo</dt>
       <dd><${Backup} isFile=${isFile} respaldo=${ultimoRespaldo} /></dd>
       <dt>Clientes</dt>
-      <dd>${count(clientes.vigentes, "activo")} y ${count(clientes.total - clientes.vigentes, "inactivo")}</dd>
+      <dd>
+        ${count(clientes.vigentes, "activo", "activos")} y
+        ${" "}${count(clientes.total - clientes.vigentes, "inactivo", "inactivos")}
+      </dd>
       <dt>Usuarios que pueden entrar</dt><dd>${NUMBER.format(usuarios.vigentes)}</dd>
       ${isFile && html`<dt>Tamaño de los datos</dt><dd>${size(baseDeDatos.bytes)}</dd>`}
       ${espacioLibre !== null && html`<dt>Espacio libre en el disco</dt><dd>${size(espacioLibre)}</dd>`}

@@ -9,6 +9,18 @@ export async function mayLeave() {
   return ask === null || (await ask());
 }
 
+/** Whether something would be lost. */
+export function hasChanges() {
+  return ask !== null;
+}
+
+/** Begin anew, for nobody or for the same person with other rights: nothing of before is to be seen. */
+export function startAnew(address = "/") {
+  stopAsking();
+  history.replaceState(null, "", address);
+  location.reload();
+}
+
 /** Ask no more: the changes are saved, or given up. */
 export function stopAsking() {
   ask = null;
@@ -49,9 +61,8 @@ function watch() {
   const here = location.href;
   const catchMove = () => {
     if (ask === null || location.href === here) return;
-    const { hash } = location;
     history.pushState(null, "", here); // before the page, which listens to hashchange, opens another view
-    go(hash);
+    go(() => history.back());
   };
   document.addEventListener("click", catchLink, true);
   addEventListener("popstate", catchMove);
@@ -63,8 +74,8 @@ function watch() {
   };
 }
 
-async function go(hash) {
-  if (await mayLeave()) location.hash = hash;
+async function go(act) {
+  if (await mayLeave()) act();
 }
 
 function catchLink(event) {
@@ -72,7 +83,9 @@ function catchLink(event) {
   const opensElsewhere = event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0;
   if (ask === null || !link || opensElsewhere || link.hash === location.hash) return;
   event.preventDefault();
-  go(link.hash);
+  go(() => {
+    location.hash = link.hash;
+  });
 }
 
 function catchClose(event) {

@@ -1,9 +1,11 @@
 // The dialogs about one account: a new one, other data, a new password.
 
 import { call } from "./api.js";
-import { Dialog, Field, html, useRef, useState } from "./parts.js";
+import { compact } from "./documento.js";
+import { Dialog, Field, count, html, useRef, useState } from "./parts.js";
+import { isTold } from "./problem.js";
 import { ROLES } from "./roles.js";
-import { Unsaved, mayLeave, stopAsking } from "./unsaved.js";
+import { Unsaved, mayLeave, startAnew } from "./unsaved.js";
 
 const LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"; // 32, none of which is taken for another one
 const SHORTEST = 10;
@@ -15,8 +17,6 @@ function makePassword() {
   return [...random].map((byte, at) => (at && at % 5 === 0 ? "-" : "") + LETTERS[byte % 32]).join("");
 }
 
-/** Without the spaces and dashes that the service drops from a DNI, too. */
-const compact = (text) => text.replace(/[\s\p{Pd}\u2212]/gu, "");
 const length = (text) => [...text.normalize("NFC")].length;
 
 function dniHelp(text) {
@@ -25,8 +25,9 @@ function dniHelp(text) {
   if (!/^[0-9]*$/.test(digits)) return "Solo lleva números.";
   const missing = 8 - digits.length;
   if (missing === 0) return "8 dígitos: está completo.";
-  const [many, count] = missing > 0 ? ["Falta", missing] : ["Sobra", -missing];
-  return `${many}${count === 1 ? "" : "n"} ${count} ${count === 1 ? "dígito" : "dígitos"}.`;
+  const verb = missing > 0 ? "Falta" : "Sobra";
+  const number = Math.abs(missing);
+  return `${verb}${number === 1 ? "" : "n"} ${count(number, "dígito", "dígitos")}.`;
 }
 
 function passwordHelp(text) {
@@ -68,6 +69,7 @@ function useForm(initial, names, send) {
     try {
       await send(typed);
     } catch (error) {
+      if (!isTold(error)) throw error;
       const fields = { ...error.fields, ...PLACES[error.code]?.(error) };
       complain(fields, Object.keys(fields).length ? null : error.message);
     } finally {
@@ -133,7 +135,7 @@ function Form({ title, state, verb, onClose, children }) {
         ${children}
         ${state.message && html`<div class="box-error" role="alert">${state.message}</div>`}
         <div class="actions">
-          <button class="primary" disabled=${state.busy}>${state.busy ? "Guardando…" : verb}</button>
+          <button class="primary" aria-disabled=${state.busy ? "true" : null}>${state.busy ? "Guardando…" : verb}</button>
           <button type="button" onClick=${leave}>Cancelar</button>
         </div>
       </form>
@@ -151,8 +153,7 @@ export function NewUsuario({ onClose, onDone }) {
     if (isMade) setMade({ usuario, password: body.password });
     else onDone(html`<bdi class="name">${usuario.nombre}</bdi> ya puede entrar.`);
   });
-  const end = () => onDone();
-  if (made) return html`<${Dialog} title=${SHOWN} onClose=${end}><${ShownOnce} ...${made} onDone=${end} /><//>`;
+  if (made) return html`<${ShownOnce} ...${made} onDone=${() => onDone()} />`;
   return html`
     <${Form} title="Nuevo usuario" state=${state} verb="Crear usuario" onClose=${onClose}>
       <${Typed} state=${state} name="dni" label="DNI" inputmode="numeric" autocomplete="off"
@@ -168,8 +169,12 @@ export function NewUsuario({ onClose, onDone }) {
 export function EditUsuario({ usuario, isOwn, onClose, onDone }) {
   const { nombre, email, rol } = usuario;
   const state = useForm({ nombre, email, rol }, ["nombre", "email", "rol"], async (typed) => {
-    const { body } = await call("PUT", `/api/usuarios/${usuario.id}`, { body: typed });
-    if (isOwn) return startAnew(body.rol);
+    // Only that: another ADMIN may have changed the rest.
+    const changes = Object.fromEntries(Object.entries(typed).filter(([name, value]) => value !== usuario[name]));
+    if (!Object.keys(changes).length) return onClose();
+    const { body } = await call("PUT", `/api/usuarios/${usuario.id}`, { body: changes });
+    // The whole page learns that who is signed in has another name, or may do less.
+    if (isOwn) return startAnew(body.rol === "ADMIN" ? location.href : "/");
     return onDone(html`Datos de <bdi class="name">${body.nombre}</bdi> guardados.`);
   });
   return html`
@@ -186,13 +191,6 @@ export function EditUsuario({ usuario, isOwn, onClose, onDone }) {
   `;
 }
 
-/** Who is signed in has another name, or may do less: the whole page learns it. */
-function startAnew(rol) {
-  stopAsking();
-  if (rol !== "ADMIN") location.hash = "";
-  location.reload();
-}
-
 export function NewPassword({ usuario, isOwn, onClose, onDone }) {
   const [made, setMade] = useState(null);
   const state = useForm({ password: "", dni: usuario.dni }, ["password"], async ({ password, isMade }) => {
@@ -200,8 +198,7 @@ export function NewPassword({ usuario, isOwn, onClose, onDone }) {
     if (isMade) setMade({ usuario, password });
     else onDone(html`<bdi class="name">${usuario.nombre}</bdi> tiene una contraseña nueva.`);
   });
-  const end = () => onDone();
-  if (made) return html`<${Dialog} title=${SHOWN} onClose=${end}><${ShownOnce} ...${made} onDone=${end} /><//>`;
+  if (made) return html`<${ShownOnce} ...${made} onDone=${() => onDone()} />`;
   return html`
     <${Form} title="Nueva contraseña" state=${state} verb="Guardar" onClose=${onClose}>
       <p>Para <bdi class="name">${usuario.nombre}</bdi>. La anterior deja de servir.</p>
@@ -215,21 +212,21 @@ export function NewPassword({ usuario, isOwn, onClose, onDone }) {
   `;
 }
 
-const SHOWN = "Entregue estos datos";
-
-/** A password that was made, for the last time. */
+/** A password that was made, for the last time: it closes for its button alone. */
 function ShownOnce({ usuario, password, onDone }) {
   const [isCopied, setCopied] = useState(false);
   const copy = () => navigator.clipboard.writeText(password).then(() => setCopied(true), () => {});
   return html`
-    <p>Son para <bdi class="name">${usuario.nombre}</bdi>. La contraseña no se mostrará otra vez: anótela o cópiela.</p>
-    <dl class="facts">
-      <dt>DNI</dt><dd>${usuario.dni}</dd>
-      <dt>Contraseña</dt><dd><code>${password}</code></dd>
-    </dl>
-    <div class="actions">
-      <button class="primary" onClick=${onDone}>Ya la anoté</button>
-      ${navigator.clipboard && html`<button onClick=${copy}>${isCopied ? "Copiada" : "Copiar contraseña"}</button>`}
-    </div>
+    <${Dialog} title="Entregue estos datos" onClose=${() => {}}>
+      <p>Son para <bdi class="name">${usuario.nombre}</bdi>. La contraseña no se mostrará otra vez: anótela o cópiela.</p>
+      <dl class="facts">
+        <dt>DNI</dt><dd>${usuario.dni}</dd>
+        <dt>Contraseña</dt><dd><code>${password}</code></dd>
+      </dl>
+      <div class="actions">
+        <button class="primary" onClick=${onDone}>Ya la anoté</button>
+        ${navigator.clipboard && html`<button onClick=${copy}>${isCopied ? "Copiada" : "Copiar contraseña"}</button>`}
+      </div>
+    <//>
   `;
 }

@@ -1,35 +1,26 @@
 // The accounts, for ADMIN: who there is, and what can be done about each.
 
 import { call } from "./api.js";
-import { Dialog, html, useEffect, useRef, useState } from "./parts.js";
-import { EditUsuario, NewPassword, NewUsuario } from "./usuario.js";
+import { Dialog, count, html, useEffect, useRef, useState, useTitle } from "./parts.js";
+import { ProblemBox, isTold, useLoaded } from "./problem.js";
 import { ROLES } from "./roles.js";
+import { startAnew } from "./unsaved.js";
+import { EditUsuario, NewPassword, NewUsuario } from "./usuario.js";
 
 const BY_NAME = new Intl.Collator("es", { sensitivity: "base" });
 
-export function View({ tell }) {
-  const [usuarios, setUsuarios] = useState(null);
-  const [own, setOwn] = useState(null); // the id of who is signed in
-  const [problem, setProblem] = useState(null);
+export function View({ tell, changed, change }) {
+  useTitle("Usuarios");
+  const { value, error, load } = useLoaded(read);
   const [open, setOpen] = useState(null); // the dialog: what it does, and to whom
-
-  const load = async () => {
-    setProblem(null);
-    try {
-      const [list, me] = await Promise.all([call("GET", "/api/usuarios"), call("GET", "/auth/validar-token")]);
-      setOwn(me.body.usuario.id);
-      setUsuarios(list.body.content.sort((one, other) => BY_NAME.compare(one.nombre, other.nombre)));
-    } catch (error) {
-      setProblem(error);
-    }
-  };
-  useEffect(() => void load(), []);
+  const { usuarios, own } = value ?? {};
+  useEffect(() => void load(), [change]);
 
   const close = () => setOpen(null);
-  const done = async (text) => {
+  const done = (text) => {
     close();
     if (text) tell(text);
-    await load();
+    changed();
   };
   const Opened = open && DIALOGS[open.what];
   return html`
@@ -37,15 +28,13 @@ export function View({ tell }) {
       <h1 tabindex="-1">Usuarios</h1>
       <button class="primary" onClick=${() => setOpen({ what: "new" })}>Nuevo usuario</button>
     </div>
-    ${problem && html`
-      <div class="box-error" role="alert">${problem.message} <button onClick=${load}>Probar otra vez</button></div>
-    `}
-    ${!usuarios && !problem && html`<p class="waiting" role="status">Cargando…</p>`}
+    ${error && html`<${ProblemBox} error=${error} onRetry=${load} />`}
+    ${!usuarios && !error && html`<p class="waiting" role="status">Cargando…</p>`}
     ${usuarios && html`
-      <p class="quiet">${count(usuarios)}</p>
+      <p class="quiet">${howMany(usuarios)}</p>
       <ul class="users card" aria-label="Usuarios">
         ${usuarios.map((usuario) => html`
-          <${Row} key=${usuario.id} usuario=${usuario} isOwn=${usuario.id === own} tell=${tell} load=${load}
+          <${Row} key=${usuario.id} usuario=${usuario} isOwn=${usuario.id === own} tell=${tell} changed=${changed}
             onOpen=${(what) => setOpen({ what, usuario })} />
         `)}
       </ul>
@@ -59,29 +48,42 @@ export function View({ tell }) {
 
 const DIALOGS = { new: NewUsuario, edit: EditUsuario, password: NewPassword };
 
-function count(usuarios) {
+/** `{usuarios, own}`, where `own` is the id of who is signed in. */
+async function read() {
+  const [list, me] = await Promise.all([call("GET", "/api/usuarios"), call("GET", "/auth/validar-token")]);
+  const usuarios = list.body.content.sort((one, other) => BY_NAME.compare(one.nombre, other.nombre));
+  return { usuarios, own: me.body.usuario.id };
+}
+
+function howMany(usuarios) {
   const inactive = usuarios.filter(({ vigente }) => !vigente).length;
-  const all = usuarios.length === 1 ? "1 usuario" : `${usuarios.length} usuarios`;
+  const all = count(usuarios.length, "usuario", "usuarios");
   return inactive ? `${all}; ${inactive} sin acceso` : all;
 }
 
-function Row({ usuario, isOwn, tell, load, onOpen }) {
-  const [problem, setProblem] = useState(null);
+function Row({ usuario, isOwn, tell, changed, onOpen }) {
+  const [problem, setProblem] = useState("");
   const [asking, setAsking] = useState(false); // whether to lock oneself out
   const busy = useRef(false);
 
-  const setVigente = async (vigente) => {
+  /** What goes wrong is said in the row, or in the notice where the view may have been left. */
+  const setVigente = async (vigente, complain = setProblem) => {
     if (busy.current) return;
     busy.current = true;
-    setProblem(null);
+    setProblem("");
     try {
       await call("PUT", `/api/usuarios/${usuario.id}`, { body: { vigente } });
-      if (isOwn && !vigente) return leave();
-      await load();
+      if (isOwn && !vigente) {
+        startAnew();
+        return;
+      }
       const said = vigente ? "puede entrar otra vez" : "ya no puede entrar";
-      tell(html`<bdi class="name">${usuario.nombre}</bdi> ${said}.`, { label: "Deshacer", act: () => setVigente(!vigente) });
+      const undo = { label: "Deshacer", act: () => setVigente(!vigente, tell) };
+      tell(html`<bdi class="name">${usuario.nombre}</bdi> ${said}.`, undo);
+      changed();
     } catch (error) {
-      setProblem(error);
+      if (!isTold(error)) throw error;
+      complain(error.message);
     } finally {
       busy.current = false;
     }
@@ -106,7 +108,7 @@ function Row({ usuario, isOwn, tell, load, onOpen }) {
             </button>`
           : html`<button onClick=${() => setVigente(true)}>Reactivar${whom}</button>`}
       </div>
-      ${problem && html`<p class="error" role="alert">${problem.message}</p>`}
+      ${problem && html`<p class="error" role="alert">${problem}</p>`}
       ${asking && html`
         <${OwnDeactivation} onClose=${() => setAsking(false)} onAct=${() => {
           setAsking(false);
@@ -127,10 +129,4 @@ function OwnDeactivation({ onClose, onAct }) {
       </div>
     <//>
   `;
-}
-
-/** Begin anew: nobody is signed in any more. */
-function leave() {
-  location.hash = "";
-  location.reload();
 }
