@@ -56,6 +56,12 @@ def lost_session(page: Page) -> None:
     page.get_by_role("dialog").wait_for()
 
 
+def not_loaded(page: Page) -> None:
+    page.route("**/oficina/import.js", lambda route: route.abort())
+    page.get_by_role("link", name="Importar", exact=True).click()
+    page.get_by_role("heading", name="No se pudo abrir").wait_for()
+
+
 def nothing(page: Page) -> None:
     """Stay."""
 
@@ -73,6 +79,7 @@ VIEWS: list[tuple[str, Rol | None, str, Way]] = [
     ("client, for who only reads", Rol.CONSULTA, "#/clientes/1", nothing),
     ("client that is not there", Rol.OFICINA, "#/clientes/999999", nothing),
     ("import", Rol.OFICINA, "#/importar", nothing),
+    ("import that does not load", Rol.OFICINA, "", not_loaded),
     ("users", Rol.ADMIN, "#/usuarios", nothing),
     ("users, refused", Rol.OFICINA, "#/usuarios", nothing),
     ("users, undo", Rol.ADMIN, "#/usuarios", undo),
