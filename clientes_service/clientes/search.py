@@ -12,10 +12,11 @@ from typing import Any
 from clientes_service import db
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
+from clientes_service.clientes.memory import Memory
 from clientes_service.clientes.models import code_key
 from clientes_service.clientes.rows import COLUMNS, Row
 from clientes_service.clientes.texts import kind_words, search_words
-from clientes_service.db import Engine, snapshot
+from clientes_service.db import snapshot
 from clientes_service.db.text_index import contain
 
 SORTABLE = {
@@ -124,6 +125,18 @@ class _Query:
         return f"SELECT {shown} FROM cliente WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
 
 
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A list as SQL, and how many rows it has in a state of the directory."""
+
+    state: str
+    query: _Query
+    total: int
+
+
+_counts: Memory[_Counted] = Memory(REMEMBERED)
+
+
 def list_page(filters: Filters, page: int, size: int) -> Page:
     """Return one page (zero-based), of one moment with its total."""
     start = page * size
@@ -158,7 +171,7 @@ def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
     key unchanged, comes exactly once; what changes meanwhile may come as it was or as it is.
     """
     with snapshot():
-        _, query, _ = _counted(filters)
+        query = _count_list(filters).query
     rows = _rows(query.forward(), (*query.params, CHUNK, 0))
     while rows:
         yield rows
@@ -188,27 +201,22 @@ def _with_total(filters: Filters, read: Callable[[_Query, int], list[Row]]) -> t
     What is remembered is tried first. If the rows say that no client has changed since, their one statement was all
     that it took.
     """
-    known = _remembered.get((db.engine(), filters))
-    if known and (rows := read(*known[1:])) and rows[0][-1] == known[0]:
-        return rows, known[2], known[0]
+    known = _counts.recall(filters)
+    if known and (rows := read(known.query, known.total)) and rows[0][-1] == known.state:
+        return rows, known.total, known.state
     with snapshot():
-        state, query, total = _counted(filters)
-        return read(query, total), total, state
+        known = _count_list(filters)
+        return read(known.query, known.total), known.total, known.state
 
 
-def _counted(filters: Filters) -> tuple[str, _Query, int]:
-    """The state, the list as SQL, and how many rows it has; remembered until the state is another one."""
-    query, key, state = _query(filters), (db.engine(), filters), current_state()
-    known = _remembered.get(key)
-    if known is None or known[0] != state:
+def _count_list(filters: Filters) -> _Counted:
+    """The list as SQL and its total, remembered until the state is another one."""
+    query, state = _query(filters), current_state()
+    known = _counts.recall(filters)
+    if known is None or known.state != state:
         found = _with_words(query, filters) if filters.words else (query, _count(query))
-        if len(_remembered) >= REMEMBERED:
-            _remembered.clear()
-        known = _remembered[key] = (state, *found)
+        known = _counts.keep(filters, _Counted(state, *found))
     return known
-
-
-_remembered: dict[tuple[Engine, Filters], tuple[str, _Query, int]] = {}
 
 
 def _count(query: _Query) -> int:

@@ -1,5 +1,6 @@
 """The clients' endpoints: HTTP words only. A view's docstring is its OpenAPI text."""
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -12,6 +13,7 @@ from clientes_service.auth.guards import current_autor, requires
 from clientes_service.auth.roles import Permiso
 from clientes_service.clientes import rows, schemas, search, service
 from clientes_service.clientes.advertencias import Rules
+from clientes_service.clientes.memory import Memory
 from clientes_service.clientes.search import Filters
 from clientes_service.clientes.service import Escrito
 from clientes_service.cursors import decode_cursor, encode_cursor
@@ -45,6 +47,8 @@ IDEMPOTENCY_KEY = {
 REPLAYED = {
     "Idempotency-Replayed": {"description": "`true` when the request came before", "schema": {"type": "string"}}
 }
+PAGES = 300  # that are remembered, of at most so many clients
+SHORT = 50
 OTHER_LIST = "Es de otra lista. Repita los mismos filtros y orden, o empiece sin cursor."
 
 
@@ -63,29 +67,20 @@ def list_clientes(query: dict[str, Any]) -> Response:
     size = min(query.pop("size"), current_config().page_size_max)
     page, cursor = query.pop("page", None), query.pop("cursor", None)
     filters = Filters.from_query(**query)
-    if is_conditional() and (tag := matching_tag(_tag(search.current_state()))):
+    state = search.current_state()
+    if is_conditional() and (tag := matching_tag(_tag(state))):
         return not_modified(tag)
-    if cursor is None:
-        number = page or 0
-        found = search.list_page(filters, number, size)
-    elif page is None:
-        number = None
-        found = search.list_behind(filters, _read_place(cursor, filters), size)
-    else:
-        raise errors.Validacion(errors=[FieldError("cursor", "Use page o cursor, no los dos.")])
-    following = None if found.following is None else encode_cursor([filters.fingerprint(), *found.following])
-    body = rows.page_as_json(
-        found.rows,
-        totalElements=found.total,
-        totalPages=-(-found.total // size),
-        number=number,
-        size=size,
-        nextCursor=following,
-    )
-    response = with_etag(json_bytes(body), _tag(found.state))
-    if following:
+    question = (filters, page, cursor, size)
+    listed = _pages.recall(question) if size <= SHORT else None
+    if listed is None or listed.state != state:
+        listed = _list(*question)
+        if size <= SHORT:
+            _pages.keep(question, listed)
+    response = with_etag(json_bytes(listed.body), _tag(listed.state))
+    if listed.following:
         asked = current_request()
-        response.headers["Link"] = f'<{asked.path}?{_without_place(asked.query_string)}cursor={following}>; rel="next"'
+        query_of_next = f"{_without_place(asked.query_string)}cursor={listed.following}"
+        response.headers["Link"] = f'<{asked.path}?{query_of_next}>; rel="next"'
     return response
 
 
@@ -182,6 +177,39 @@ def suggest_codigo(query: dict[str, Any]) -> dict[str, str]:
     The highest number behind the prefix, plus one. Nothing is reserved.
     """
     return {"codigo_cliente": service.suggest_codigo(query["prefijo"])}
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A page as it is answered, true of a state of the directory, and the cursor behind it."""
+
+    state: str
+    body: bytes
+    following: str | None
+
+
+_pages: Memory[_Listed] = Memory(PAGES)
+
+
+def _list(filters: Filters, page: int | None, cursor: str | None, size: int) -> _Listed:
+    """Read a page. Raises CursorInvalido and Validacion."""
+    if cursor is None:
+        page = page or 0
+        found = search.list_page(filters, page, size)
+    elif page is None:
+        found = search.list_behind(filters, _read_place(cursor, filters), size)
+    else:
+        raise errors.Validacion(errors=[FieldError("cursor", "Use page o cursor, no los dos.")])
+    following = None if found.following is None else encode_cursor([filters.fingerprint(), *found.following])
+    body = rows.page_as_json(
+        found.rows,
+        totalElements=found.total,
+        totalPages=-(-found.total // size),
+        number=page,
+        size=size,
+        nextCursor=following,
+    )
+    return _Listed(found.state, body, following)
 
 
 def _tag(state: str) -> str:

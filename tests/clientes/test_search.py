@@ -236,7 +236,7 @@ def test_a_search_that_reads_many_texts_has_them_indexed(
         time.sleep(0.01)
         limit = db.execute("SELECT hasta FROM busqueda_fts_limite").fetchone()
     assert limit == (30,)
-    search._remembered.clear()
+    search._counts.clear()
     assert found(consulta, "botica") == made
 
 

@@ -34,8 +34,9 @@ def test_a_cursor_sorts_nothing_and_reads_from_its_place(app: Flask, filters: Fi
 @pytest.mark.parametrize("sort", [f"{name},{way}" for name in SORTABLE for way in ("asc", "desc")])
 def test_the_few_that_a_search_finds_are_gone_to_one_by_one(app: Flask, make_cliente: Any, sort: str) -> None:
     make_cliente(nombre="Botica")
-    _, query, total = search._counted(Filters(words=("botica",), sort=sort))
-    assert total == 1
+    counted = search._count_list(Filters(words=("botica",), sort=sort))
+    query = counted.query
+    assert counted.total == 1
     for sql in (query.forward(), query.backward()):
         assert "USING INTEGER PRIMARY KEY (rowid=?)" in plan(sql, (*query.params, 20, 0))
 
@@ -47,7 +48,7 @@ def test_of_the_many_that_a_search_finds_the_first_are_met_in_order(
 ) -> None:
     monkeypatch.setattr(search, "FEW", 0)
     make_cliente(nombre="Botica")
-    _, query, _ = search._counted(Filters(words=("botica",), sort=name))
+    query = search._count_list(Filters(words=("botica",), sort=name)).query
     found = plan(query.forward(), (*query.params, 20, 0))
     assert SORT not in found, found
     assert "SEARCH busqueda USING INTEGER PRIMARY KEY (rowid=?)" in found
