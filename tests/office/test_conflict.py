@@ -129,7 +129,7 @@ def test_a_client_that_was_deactivated_meanwhile_says_so_and_can_be_saved(
     edit(page, telefono="953 111 111")
     api.call("DELETE", f"/api/clientes/{cliente['id']}")
     save(page)
-    expect(conflict(page)).to_contain_text("Además lo desactivó")
+    expect(conflict(page)).to_contain_text("Además se desactivó")
     conflict(page).get_by_role("button", name="Guardar lo elegido").click()
     expect(page.get_by_role("button", name="Restaurar")).to_be_visible()
     now = stored(api, cliente["id"])

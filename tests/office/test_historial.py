@@ -128,3 +128,20 @@ def test_the_focus_goes_on_to_what_came(open_page: Callable[..., Page], api: Wir
     page.keyboard.press("Enter")
     expect(history(page)).to_have_count(121)
     expect(history(page).nth(100)).to_be_focused()
+
+
+def test_more_that_does_not_come_is_asked_for_again_with_the_same_button(
+    open_page: Callable[..., Page], api: Wire, cliente: dict[str, Any]
+) -> None:
+    for number in range(110):
+        api.call("PUT", f"/api/clientes/{cliente['id']}", {"direccion": f"Calle {number}"})
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    more = page.get_by_role("button", name="Ver más")
+    page.route("**/historial?cursor=*", lambda route: route.abort())
+    more.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
+    expect(more).to_be_focused()
+    page.unroute("**/historial?cursor=*")
+    page.keyboard.press("Enter")
+    expect(history(page)).to_have_count(111)

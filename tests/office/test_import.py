@@ -229,7 +229,7 @@ def test_a_failure_is_told_to_who_has_left_the_view(page: Page) -> None:
         page.get_by_role("button", name="Importar ahora").click()
     expect(page.get_by_role("radio").first).to_be_disabled()
     page.get_by_role("link", name="Clientes", exact=True).click()
-    expect(page.get_by_role("heading", name="Clientes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Clientes", exact=True)).to_be_visible()
     held[0].abort()
     expect(page.locator(".notice")).to_contain_text("La importación no terminó. No hay respuesta")
 
@@ -269,3 +269,49 @@ def test_it_says_that_there_may_be_more_than_it_shows(page: Page) -> None:
     choose(page, sheet(*(f"W{n};Wari {n};PERSONA;{1000000 + n};;" for n in range(1100))))
     page.get_by_text("Advertencias: las filas").click()
     expect(page.get_by_text("Puede haber más: aquí salen los primeros 1,000 avisos.")).to_be_visible()
+
+
+def test_nobody_signs_out_in_the_middle_of_an_import(page: Page, api: Wire) -> None:
+    choose(page, sheet("S1;Sonia;PERSONA;40830001;;"))
+    held: list[Route] = []
+    page.route(REAL, lambda route: held.append(route))
+    with page.expect_request(REAL):
+        page.get_by_role("button", name="Importar ahora").click()
+    page.get_by_role("link", name="Clientes", exact=True).click()
+    page.get_by_role("button", name="Salir").click()
+    expect(page.locator(".notice")).to_contain_text("La importación sigue en marcha.")
+    other = page.context.new_page()
+    other.goto(page.url.split("#")[0])
+    other.get_by_role("button", name="Salir").click()
+    expect(other.get_by_label("DNI")).to_be_visible()
+    expect(page.get_by_role("button", name="Salir")).to_be_visible()
+    held[0].abort()
+    expect(page.locator(".notice")).to_contain_text("La importación no terminó.")
+
+
+def test_a_rehearsal_that_was_given_up_while_the_session_was_renewed_is_not_shown(page: Page) -> None:
+    renewing: list[Route] = []
+    page.route("**/auth/refresh", lambda route: renewing.append(route))
+    page.route(IMPORT, lambda route: route.fulfill(status=401, json={"code": "NO_AUTENTICADO"}), times=1)
+    with page.expect_request("**/auth/refresh"):
+        choose(page, sheet("V1;Vilma;PERSONA;40840001;;", name="uno.csv"))
+    rows = ("V2;Vera;PERSONA;40840002;;", "V3;Violeta;PERSONA;40840003;;")
+    choose(page, sheet(*rows, name="dos.csv"))
+    renewing[0].continue_()
+    expect(page.get_by_role("listitem").filter(has_text="2 clientes nuevos")).to_be_visible()
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("listitem").filter(has_text="2 clientes nuevos")).to_be_visible()
+
+
+def test_a_mode_that_is_chosen_while_the_file_is_read_is_rehearsed(page: Page) -> None:
+    page.evaluate("""() => {
+        const usual = File.prototype.arrayBuffer;
+        File.prototype.arrayBuffer = async function () {
+          await new Promise((resolve) => setTimeout(resolve, 400));
+          return usual.call(this);
+        };
+    }""")
+    choose(page, sheet("Z1;Zoe;PERSONA;40850001;;"))
+    with page.expect_request(IMPORT) as asked:
+        page.get_by_label("Solo actualizar").check()
+    assert "modo=actualizar" in asked.value.url

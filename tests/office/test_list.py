@@ -455,3 +455,40 @@ def test_a_first_answer_that_does_not_come_leaves_nothing_waiting(open_page: Ope
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
     expect(page.get_by_text("Cargando…")).to_have_count(0)
+
+
+def test_enter_opens_nothing_once_the_list_was_left(open_page: OpenPage, ids: dict[str, int]) -> None:
+    page = open_page(Rol.TECNICO)
+    expect(names(page)).to_have_count(50)
+    held: list[Route] = []
+    page.route(LIST, lambda route: held.append(route))
+    page.get_by_label("Buscar").fill("carla rojas")
+    with page.expect_request(LIST):
+        page.keyboard.press("Enter")
+    page.get_by_role("link", name="Nuevo cliente").click()
+    page.get_by_label("Nombre o razón social").fill("Otro")
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    expect(page).to_have_url(re.compile("#/nuevo$"))
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_enter_asks_again_after_a_failure(open_page: OpenPage, ids: dict[str, int]) -> None:
+    page = open_page(Rol.CONSULTA)
+    expect(names(page)).to_have_count(50)
+    page.route(LIST, lambda route: route.abort())
+    page.get_by_label("Buscar").fill("carla rojas")
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.unroute(LIST)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(f"#/clientes/{ids['Carla Rojas']}$"))
+
+
+@pytest.mark.parametrize("name", ["Quitar los filtros", "Buscar también entre los inactivos"])
+def test_the_focus_goes_to_the_heading_where_a_search_is_widened(
+    open_page: OpenPage, ids: dict[str, int], name: str
+) -> None:
+    page = open_page(Rol.CONSULTA, "/?q=carla&tipoCliente=OTRO")
+    page.get_by_role("button", name=name).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Clientes")).to_be_focused()

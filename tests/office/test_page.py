@@ -127,3 +127,31 @@ def test_a_browser_of_an_old_laptop_is_enough(open_page: OpenPage) -> None:
     sign_in(page, Rol.OFICINA)
     page.get_by_label("Buscar").fill("nadie que exista")
     expect(page.get_by_text("Nadie coincide con")).to_be_visible()
+
+
+def test_the_focus_outlives_the_button_that_tries_again(open_page: OpenPage) -> None:
+    page = open_page(Rol.ADMIN)
+    page.route("**/api/servicio", lambda route: route.abort(), times=1)
+    page.get_by_role("link", name="Servicio").click()
+    page.get_by_role("button", name="Reintentar").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".facts")).to_be_visible()
+    expect(page.get_by_role("heading", name="Estado del servicio")).to_be_focused()
+
+
+def test_a_click_in_the_notice_takes_the_focus_from_nobody(open_page: OpenPage, cliente: dict[str, Any]) -> None:
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    deactivate(page, cliente)
+    page.keyboard.press("e")
+    page.get_by_label("Teléfono").fill("953 000 111")
+    page.get_by_role("button", name="Cerrar el aviso").click()
+    expect(notice(page)).to_be_empty()
+    expect(page.get_by_label("Teléfono")).to_be_focused()
+
+
+def test_back_to_a_list_without_rows_the_heading_has_the_focus(open_page: OpenPage) -> None:
+    page = open_page(Rol.OFICINA, "/?q=nadie-se-llama-asi#/nuevo")
+    page.reload()
+    expect(page.get_by_label("Código de cliente")).not_to_have_value("")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="Clientes")).to_be_focused()

@@ -210,3 +210,82 @@ def test_the_focus_goes_to_the_heading_where_its_button_is_gone(
     page.get_by_role("button", name=name).focus()
     page.keyboard.press("Enter")
     expect(heading(page, cliente["nombre"])).to_be_focused()
+
+
+def test_an_earlier_save_under_the_form_is_no_conflict_with_oneself(
+    open_page: OpenPage, api: Wire, cliente: dict[str, Any]
+) -> None:
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    edit(page, cliente)
+    held = Held(page, f"**/api/clientes/{cliente['id']}", "PUT")
+    page.get_by_label("Teléfono").fill("953 000 111")
+    page.keyboard.press("Enter")
+    held.wait()
+    page.get_by_role("link", name="Clientes", exact=True).click()
+    page.get_by_role("button", name="Salir sin guardar").click()
+    page.route(f"**/api/clientes/{cliente['id']}", lambda route: route.fulfill(json=cliente), times=1)
+    page.get_by_role("row", name=cliente["codigoCliente"]).get_by_role("link").first.click()
+    edit(page, cliente)
+    page.get_by_label("Correo").fill("nuevo@example.pe")
+    held.let_go()
+    expect(page.get_by_label("Teléfono")).to_have_value("953 000 111")
+    page.unroute(f"**/api/clientes/{cliente['id']}")
+    page.get_by_label("Correo").press("Enter")
+    expect(page.get_by_role("link", name="Llamar")).to_have_attribute("href", "tel:+51953000111")
+    stored = api.call("GET", f"/api/clientes/{cliente['id']}").json
+    assert (stored["telefono"], stored["email"]) == ("953 000 111", "nuevo@example.pe")
+
+
+def test_a_field_that_is_typed_anew_after_a_lost_answer_is_no_conflict(
+    open_page: OpenPage, api: Wire, cliente: dict[str, Any]
+) -> None:
+    path = f"**/api/clientes/{cliente['id']}"
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    edit(page, cliente)
+    page.get_by_label("Teléfono").fill("953 000 111")
+    page.route(path, lambda route: (route.fetch(), route.abort()), times=1)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Guardar otra vez").wait_for()
+    page.get_by_label("Teléfono").fill("953 000 222")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="Llamar")).to_have_attribute("href", "tel:+51953000222")
+    assert api.call("GET", f"/api/clientes/{cliente['id']}").json["telefono"] == "953 000 222"
+
+
+def test_a_late_answer_does_not_cover_a_later_change(open_page: OpenPage, api: Wire, cliente: dict[str, Any]) -> None:
+    path = f"/api/clientes/{cliente['id']}"
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    page.get_by_role("button", name="Desactivar").click()
+    expect(page.locator(".ficha .inactive")).to_be_visible()
+    page.get_by_role("button", name="Editar").click()
+    page.get_by_label("Teléfono").fill("953 000 333")
+    held = Held(page, f"**{path}/restaurar", "POST")
+    page.get_by_role("button", name="Deshacer").click()
+    held.wait()
+    page.get_by_label("Teléfono").press("Enter")
+    page.get_by_role("button", name="Guardar lo elegido").click()
+    expect(page.get_by_role("link", name="Llamar")).to_have_attribute("href", "tel:+51953000333")
+    held.let_go()
+    expect(page.get_by_text("Se restauró")).to_be_visible()
+    expect(page.get_by_role("link", name="Llamar")).to_have_attribute("href", "tel:+51953000333")
+
+
+def test_a_deactivation_that_cannot_be_read_back_is_seen_all_the_same(
+    open_page: OpenPage, cliente: dict[str, Any]
+) -> None:
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    expect(heading(page, cliente["nombre"])).to_be_visible()
+    asked: list[str] = []
+
+    def fail_once(route: Route) -> None:
+        is_first_read = route.request.method == "GET" and not asked
+        if is_first_read:
+            asked.append("GET")
+            route.fulfill(status=503, json={"code": "NO_DISPONIBLE", "detail": "Repita en unos segundos."})
+        else:
+            route.fallback()
+
+    page.route(f"**/api/clientes/{cliente['id']}", fail_once)
+    page.get_by_role("button", name="Desactivar").click()
+    expect(page.locator(".ficha .inactive")).to_be_visible()
+    assert asked

@@ -235,3 +235,66 @@ def test_the_focus_stays_where_one_types(open_page: Callable[..., Page]) -> None
     page.keyboard.type(PASSWORD)  # over the wrong one
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Clientes")).to_be_focused()
+
+
+def test_a_sign_out_that_fails_leaves_what_was_typed_guarded(open_page: Callable[..., Page]) -> None:
+    page = open_page(Rol.OFICINA, "/#/nuevo")
+    page.get_by_label("Nombre o razón social").fill("A medias")
+    page.route("**/auth/logout", lambda route: route.abort())
+    page.get_by_role("button", name="Salir", exact=True).click()
+    page.get_by_role("button", name="Salir sin guardar").click()
+    expect(page.get_by_text("No se pudo salir.")).to_be_visible()
+    page.get_by_role("link", name="Clientes", exact=True).click()
+    expect(page.get_by_role("dialog", name="Hay cambios sin guardar")).to_be_visible()
+
+
+def test_a_tab_that_stayed_does_not_sign_out_somebody_else(open_page: Callable[..., Page]) -> None:
+    page = open_page(Rol.OFICINA, "/#/nuevo")
+    page.get_by_label("Nombre o razón social").fill("A medias")
+    other = page.context.new_page()
+    other.goto(page.url.split("#")[0])
+    other.get_by_role("button", name="Salir").click()
+    sign_in(other, Rol.TECNICO)
+    page.get_by_role("button", name="Salir", exact=True).click()
+    page.get_by_role("button", name="Salir sin guardar").click()
+    expect(page.get_by_text("Usuario TECNICO")).to_be_visible()  # it was reloaded
+    other.reload()
+    expect(other.get_by_text("Usuario TECNICO")).to_be_visible()
+
+
+def test_who_types_at_the_entrance_is_not_disturbed(open_page: Callable[..., Page]) -> None:
+    page = open_page(Rol.OFICINA)
+    other = page.context.new_page()
+    other.route("**/auth/refresh", lambda route: route.fulfill(status=401, json={"code": "NO_AUTENTICADO"}))
+    other.goto(page.url)
+    other.get_by_label("DNI").fill("4000")
+    page.get_by_role("button", name="Salir").click()
+    expect(page.get_by_label("DNI")).to_be_visible()
+    other.wait_for_timeout(200)
+    expect(other.get_by_label("DNI")).to_have_value("4000")
+
+
+def test_what_was_typed_stays_for_who_may_not_save_it(
+    open_page: Callable[..., Page], server: Server, api: Wire
+) -> None:
+    page = open_page(Rol.OFICINA, "/#/nuevo")
+    page.get_by_label("Nombre o razón social").fill("A medias")
+    page.context.clear_cookies()
+    page.route("**/api/clientes", refuse_the_token, times=1)
+    page.get_by_role("button", name="Guardar", exact=True).click()
+    again = page.get_by_role("dialog", name="Su sesión terminó")
+    again.get_by_label("DNI").fill(DNI[Rol.CONSULTA])
+    again.get_by_label("Contraseña").fill(PASSWORD)
+    again.get_by_role("button", name="Entrar").click()
+    expect(page.get_by_text("Usuario CONSULTA")).to_be_visible()
+    expect(page.get_by_role("alert").first).to_be_visible()
+    expect(page.get_by_label("Nombre o razón social")).to_have_value("A medias")
+
+
+def test_a_wrong_dni_has_the_focus(open_page: Callable[..., Page]) -> None:
+    page = open_page(None)
+    page.get_by_label("DNI").fill("123")
+    page.get_by_label("Contraseña").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.get_by_label("DNI")).to_be_focused()

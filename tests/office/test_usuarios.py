@@ -362,3 +362,21 @@ def test_an_undo_that_fails_is_told_in_any_view(usuarios: Page, make_usuario: Ma
     usuarios.route(f"**/api/usuarios/{rosa['id']}", lambda route: route.abort())
     usuarios.get_by_role("button", name="Deshacer").click()
     expect(usuarios.locator(".notice")).to_contain_text("No hay respuesta")
+
+
+def test_a_password_that_is_shown_once_outlives_a_sign_out_elsewhere(usuarios: Page, make_usuario: Make) -> None:
+    rosa = make_usuario()
+    usuarios.reload()
+    row(usuarios, rosa).get_by_role("button", name="Contraseña de").click()
+    usuarios.get_by_role("button", name="Proponer").click()
+    usuarios.get_by_role("button", name="Guardar").click()
+    shown = usuarios.get_by_role("dialog", name="Entregue estos datos")
+    expect(shown).to_be_visible()
+    other = usuarios.context.new_page()
+    other.goto(usuarios.url.split("#")[0])
+    other.get_by_role("button", name="Salir").click()
+    expect(other.get_by_label("DNI")).to_be_visible()
+    expect(shown).to_be_visible()
+    usuarios.go_back()
+    usuarios.get_by_role("dialog", name="¿Ya anotó la contraseña?").get_by_role("button", name="Volver").click()
+    expect(shown).to_be_visible()

@@ -30,6 +30,7 @@ export class NoAnswer extends Error {
 let token = null;
 let renewing = null;
 let page = null; // what the page does for a session
+let isOver = false; // somebody signed out in another tab: what the cookie holds now is not this tab's
 const tabs = new BroadcastChannel("clientes-session");
 
 /**
@@ -39,7 +40,10 @@ const tabs = new BroadcastChannel("clientes-session");
  */
 export function onSession({ askAgain, onRenewed, onLeft }) {
   page = { askAgain, onRenewed };
-  tabs.onmessage = onLeft;
+  tabs.onmessage = () => {
+    isOver = true;
+    onLeft();
+  };
 }
 
 /** Begin a session; return who signed in: `{nombre, email, rol}`. Throws Problem and NoAnswer. */
@@ -56,6 +60,7 @@ export async function resume() {
 
 /** End the session, here and in the other tabs. Throws Problem and NoAnswer. */
 export async function signOut() {
+  if (isOver) return;
   const logout = (headers) => send("POST", "/auth/logout", { headers: { ...IN_COOKIE, ...headers } });
   await byTurns(async () => {
     let answer = await logout(); // by the cookie: the token may be too old
@@ -101,6 +106,7 @@ async function inSession(act) {
 
 function begin(pair) {
   token = pair.token;
+  isOver = false;
   return { nombre: pair.nombre, email: pair.email, rol: pair.rol };
 }
 
@@ -165,6 +171,7 @@ function limited(patience, signal) {
 }
 
 function sendFile(path, file, progress, signal) {
+  signal?.throwIfAborted(); // meanwhile, as when the session was renewed
   const form = new FormData();
   form.append("archivo", file);
   const sending = new XMLHttpRequest(); // fetch does not tell how much has been sent

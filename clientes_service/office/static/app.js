@@ -6,7 +6,7 @@ import { Notice } from "./notice.js";
 import { focusHeading, html, may, render, useCallback, useEffect, useRef, useState } from "./parts.js";
 import { ProblemBox, isTold } from "./problem.js";
 import { SignIn, SignInAgain } from "./signin.js";
-import { hasChanges, mayLeave, startAnew, stopAsking } from "./unsaved.js";
+import { hasChanges, isHeld, mayLeave, startAnew } from "./unsaved.js";
 
 // The other views are loaded when they are opened. `#/clientes/12` opens the client with this id.
 const VIEWS = [
@@ -67,7 +67,9 @@ function App() {
   const [notice, setNotice] = useState(null);
   const [change, setChange] = useState({}); // another one with each write, so that what is shown is read again
   const main = useRef();
-  const hasSignedIn = useRef(false); // here: the form that had the focus is gone
+  const hasMoved = useRef(false); // from one view to another: what had the focus is gone
+  const isIn = useRef(false);
+  isIn.current = !!usuario;
   const hash = useHash();
   const opened = useView(hash);
 
@@ -75,52 +77,58 @@ function App() {
     onSession({
       askAgain: () => new Promise((resolve) => setExpired({ resolve })),
       onRenewed: setUsuario,
-      onLeft: () => hasChanges() || startAnew(), // what is being typed is kept, for whoever signs in again
+      // What is being typed is kept, for whoever signs in again.
+      onLeft: () => isIn.current && !hasChanges() && startAnew(),
     });
   }, []);
   useEffect(() => {
     const at = document.activeElement; // a view may have put the focus into one of its fields
     const isPlaced = main.current?.contains(at) && !at.closest("[hidden]");
-    if (main.current && !isPlaced && (opened || hasSignedIn.current)) focusHeading();
+    if (opened) hasMoved.current = true;
+    if (main.current && !isPlaced && hasMoved.current) focusHeading();
   }, [opened?.key, !usuario]);
 
   /** Tell what was done; `undo` is offered for a moment: `{label, act}`. */
   const tell = useCallback((text, undo) => setNotice({ text, undo }), []);
   /** Say that something was written: `written` is the client, where it is one. */
   const changed = useCallback((written) => setChange({ written }), []);
-  /** Sign out, unless something would be lost. Throws as `signOut` does. */
-  const leave = async () => {
-    if (!(await mayLeave())) return;
+  const signOutHere = async () => {
     await signOut();
     startAnew();
   };
-  const tryToLeave = () =>
-    leave().catch((error) => {
+  /** Sign out, unless something would be lost. */
+  const leave = async () => {
+    if (isHeld()) return tell("La importación sigue en marcha. Espere a que termine, y salga después.");
+    if (!(await mayLeave())) return undefined;
+    return signOutHere().catch((error) => {
       if (!isTold(error)) throw error;
       tell(`No se pudo salir. ${error.message}`);
     });
+  };
 
-  if (error) return html`<main class="entrance"><h1>Clientes</h1><${ProblemBox} error=${error} onRetry=${start} /></main>`;
+  if (error) return html`<main class="entrance"><h1 tabindex="-1">Clientes</h1><${ProblemBox} error=${error} onRetry=${start} /></main>`;
   if (usuario === undefined) return html`<p class="waiting" role="status">Cargando…</p>`;
   if (usuario === null) {
     return html`
       <${SignIn} onSignedIn=${(signedIn) => {
-        hasSignedIn.current = true;
+        hasMoved.current = true;
         setUsuario(signedIn);
       }} />
     `;
   }
   const context = { usuario, tell, changed, change };
-  const View = opened?.isAllowed && !opened.isAllowed(usuario.rol) ? NotAllowed : opened?.View;
+  // Who has signed in over somebody else's form may not save it, but may read it.
+  const isRefused = opened?.isAllowed && !opened.isAllowed(usuario.rol) && !hasChanges();
+  const View = isRefused ? NotAllowed : opened?.View;
   return html`
-    <${Header} usuario=${usuario} hash=${hash} onLeave=${tryToLeave} />
+    <${Header} usuario=${usuario} hash=${hash} onLeave=${leave} />
     <main ref=${main}>
       <div hidden=${!!opened}><${List} ...${context} isShown=${!opened} /></div>
       ${opened && html`<${View} key=${opened.key} ...${context} ...${opened.props} />`}
     </main>
     <${Notice} notice=${notice} onDone=${() => setNotice(null)} />
     ${expired && html`
-      <${SignInAgain} onLeave=${() => (stopAsking(), leave())} onSignedIn=${(signedIn) => {
+      <${SignInAgain} onLeave=${signOutHere} onSignedIn=${(signedIn) => {
         setUsuario(signedIn);
         setExpired(null);
         expired.resolve();

@@ -49,8 +49,10 @@ function Known({ id, usuario, tell, changed, change }) {
   }, []);
   const before = useRef(change);
   useLayoutEffect(() => {
-    // From this card, or undone from the notice of one that was left.
-    if (change !== before.current && change.written?.id === id) take(change.written);
+    // From this card, or undone from the notice of one that was left; an answer may come after that of a later change.
+    const { written } = change === before.current ? {} : change;
+    const isLate = cliente?.fechaModificacion > written?.fechaModificacion;
+    if (written?.id === id && !isLate) take(written);
     before.current = change;
   }, [change]);
   useEffect(() => isEditing || heading.current?.focus(), [isEditing, cliente === null, error]);

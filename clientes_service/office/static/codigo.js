@@ -33,8 +33,12 @@ export function CodigoTaken({ codigo, existenteId, onTake }) {
     if (existenteId === null) return;
     call("GET", `/api/clientes/${existenteId}`).then(({ body }) => setExistente(body), () => {});
   }, [codigo, existenteId]);
+  const take = () => {
+    onTake(next);
+    document.getElementById("cliente-codigoCliente").focus(); // the button goes
+  };
   return html`
     ${existente ? html`Ya lo tiene <${ClienteLink} cliente=${existente} />` : "Ya está en uso; elija otro código."}
-    ${next && html` <button type="button" onClick=${() => onTake(next)}>Usar ${next}</button>`}
+    ${next && html` <button type="button" onClick=${take}>Usar ${next}</button>`}
   `;
 }

@@ -31,6 +31,14 @@ export function isMineAlone(base, mine, now) {
   return base.vigente === now.vigente && compare(base, mine, now).every(({ changedBy }) => changedBy === "mine");
 }
 
+/** The values to take from `now` where only those changed; null where both sides changed the same. */
+export function rebase(base, mine, now) {
+  const differences = compare(base, mine, now);
+  if (differences.some(({ changedBy }) => changedBy === "both")) return null;
+  const names = differences.filter(({ changedBy }) => changedBy === "theirs").flatMap(({ names }) => names);
+  return Object.fromEntries(names.map((name) => [name, now[name] ?? ""]));
+}
+
 /** What is to be saved: for each difference the version that was chosen, by its place. */
 function merge(differences, choices, mine, now) {
   const datos = Object.fromEntries(CAMPOS.map(({ name }) => [name, now[name]]));
@@ -66,11 +74,11 @@ export function Conflict({ base, mine, now, onChosen, onClose }) {
         <p>Se guardaron otros cambios. Elija con qué quedarse en cada dato.</p>
         ${base.vigente && !now.vigente && html`
           <p class="box-warning">
-            Además lo desactivó: ya no sale en la lista. Puede guardar igual, y restaurarlo después.
+            Además se desactivó: ya no sale en la lista. Puede guardar igual, y restaurarlo después.
           </p>
         `}
         ${base.vigente === false && now.vigente && html`
-          <p class="box-warning">Además lo restauró: ya sale en la lista.</p>
+          <p class="box-warning">Además se restauró: ya sale en la lista.</p>
         `}
         ${differences.map((difference, place) => html`
           <${Difference} key=${difference.label} ...${difference} mine=${mine} now=${now} place=${place}

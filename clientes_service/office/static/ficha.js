@@ -1,6 +1,5 @@
 // The card of a client: what is known, how to reach them, and what can be done.
 
-import { NoAnswer } from "./api.js";
 import { inWords } from "./campos.js";
 import { Ago, Named, html, may, useKey, useRef, useState } from "./parts.js";
 import { links } from "./phone.js";
@@ -93,13 +92,15 @@ function Actions({ cliente, mayChange, heading, tell, onEdit, onReload, onWritte
     } catch (error) {
       if (!isTold(error)) throw error;
       complain(error.message);
-      if (error instanceof NoAnswer) onWritten(); // it may have been done
-      if (error instanceof NoAnswer || error.code === "VERSION_OBSOLETA") await onReload();
+      const isRefused = error.status < 500;
+      if (!isRefused) onWritten(); // it may have been done
+      if (!isRefused || error.code === "VERSION_OBSOLETA") await onReload();
     } finally {
       isBusy.current = false;
       setBusy(false);
     }
   };
+  const edit = () => isBusy.current || onEdit(); // over what it will be
   const back = (complain) => run(restore, [html`Se restauró <${Named} cliente=${cliente} />.`], complain);
   const away = () => {
     const undo = { label: "Deshacer", act: () => back(tell) };
@@ -108,7 +109,7 @@ function Actions({ cliente, mayChange, heading, tell, onEdit, onReload, onWritte
   return html`
     ${error && html`<div class="box-error no-print" role="alert">${error}</div>`}
     <div class="actions">
-      ${mayChange && html`<button class="primary" onClick=${onEdit} aria-keyshortcuts="e">Editar</button>`}
+      ${mayChange && html`<button class="primary" onClick=${edit} aria-keyshortcuts="e">Editar</button>`}
       ${mayChange && !cliente.vigente && html`
         <button aria-disabled=${busy ? "true" : null} onClick=${() => back()}>Restaurar</button>
       `}

@@ -25,8 +25,11 @@ const HINTS = {
 export function Form({ cliente, onSaved, onLeave, tell, changed }) {
   const [typed, setTyped] = useState(() => asTyped(cliente));
   const form = useRef();
+  const datos = asDatos(typed);
   const saving = useSave({
     cliente,
+    datos,
+    onRebased: (taken) => setTyped((before) => ({ ...before, ...taken })),
     onSaved: (saved) => {
       if (saved) {
         changed(saved);
@@ -42,7 +45,6 @@ export function Form({ cliente, onSaved, onLeave, tell, changed }) {
     },
   });
   const { known, busy, isSaving, problem, conflict } = saving;
-  const datos = asDatos(typed);
   const codigo = useNextCodigo(!cliente, (next) =>
     setTyped((before) => ({ ...before, codigoCliente: before.codigoCliente || next })),
   );
@@ -58,7 +60,9 @@ export function Form({ cliente, onSaved, onLeave, tell, changed }) {
     if (problem?.fields[name]) saving.forget(name);
   };
   const leave = async () => {
-    if (!isSaving.current && (await mayLeave())) onLeave();
+    if (isSaving.current || !(await mayLeave())) return;
+    stopAsking();
+    onLeave();
   };
   useKey("Escape", leave);
   const escape = (event) => {
@@ -69,7 +73,7 @@ export function Form({ cliente, onSaved, onLeave, tell, changed }) {
   };
   const submit = (event) => {
     event.preventDefault();
-    saving.save(datos);
+    saving.save();
   };
   const choose = (chosen) => {
     setTyped(asTyped(chosen));

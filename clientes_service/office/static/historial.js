@@ -38,9 +38,9 @@ export function Historial({ id, version }) {
       <ol class="historial" ref=${list}>
         ${lines.map((line) => html`<li key=${line.version} tabindex="-1"><${Line} line=${line} /></li>`)}
       </ol>
-      ${error && html`<${ProblemBox} error=${error} onRetry=${lines.length ? more : reload} />`}
+      ${error && html`<${ProblemBox} error=${error} onRetry=${lines.length ? null : reload} />`}
       ${isBusy && !lines.length && html`<p role="status">Cargando…</p>`}
-      ${cursor && !error && html`
+      ${cursor && html`
         <button aria-disabled=${isBusy ? "true" : null} onClick=${more}>${isBusy ? "Cargando…" : "Ver más"}</button>
       `}
     </section>

@@ -5,6 +5,7 @@ import { Headings } from "./headings.js";
 import { count, focusHeading, html, useEffect, useRef, useState, useTitle } from "./parts.js";
 import { ProblemBox, isTold } from "./problem.js";
 import { Report, badRows } from "./report.js";
+import { hold } from "./unsaved.js";
 
 const LONG = 20_000; // milliseconds of work after which it is said that this may take a while
 const MODOS = [
@@ -28,12 +29,13 @@ export function View({ tell, changed }) {
   const sending = useSending(setStep);
   const chosen = useRef(null);
   const result = useRef(); // null once the view is left
+  const latest = useRef(modo);
+  latest.current = modo; // which may change while a file is read
   useEffect(() => {
     if (document.activeElement.closest(".modos")) return; // arrow keys may go on to another one
     if (step.name === "choose") focusHeading();
     else result.current.focus();
   }, [step.name]);
-  useGuard(step.isReal);
 
   /** See what the file would do. */
   const rehearse = async (file, modo) => {
@@ -45,7 +47,7 @@ export function View({ tell, changed }) {
     const kept = await keep(files);
     if (chosen.current !== files || sending.isReal()) return; // others were chosen, or the real run has begun
     setFile(kept.file ?? null);
-    if (kept.file) rehearse(kept.file, modo);
+    if (kept.file) rehearse(kept.file, latest.current);
     else setStep({ name: "refused", error: kept.error });
   };
   const change = (modo) => {
@@ -54,7 +56,8 @@ export function View({ tell, changed }) {
   };
   const run = async () => {
     const parcial = badRows(step.report) > 0;
-    const answer = await sending.start(`modo=${modo}&parcial=${parcial}`, file, true);
+    const release = hold();
+    const answer = await sending.start(`modo=${modo}&parcial=${parcial}`, file, true).finally(release);
     if (!answer?.error || answer.error instanceof NoAnswer) changed();
     if (!answer) return;
     if (answer.error && !result.current) tell(`La importación no terminó. ${answer.error.message}`);
@@ -134,16 +137,6 @@ function useSending(setStep) {
 /** Whether the same file may go through another time. */
 function mayPass(error) {
   return error instanceof NoAnswer || error.status >= 500;
-}
-
-/** Ask before the page is closed in the middle of the real run. */
-function useGuard(isReal) {
-  useEffect(() => {
-    if (!isReal) return undefined;
-    const ask = (event) => event.preventDefault();
-    addEventListener("beforeunload", ask);
-    return () => removeEventListener("beforeunload", ask);
-  }, [isReal]);
 }
 
 /** While the real run goes on, nothing else can be chosen. */

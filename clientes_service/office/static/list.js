@@ -1,8 +1,7 @@
 // The list of clients: what is looked for, what was found, and how one moves in it.
 
-import { NoAnswer } from "./api.js";
 import { useKeys, useMoves } from "./moves.js";
-import { NUMBER, Named, count, html, may, useEffect, useRef, useState } from "./parts.js";
+import { NUMBER, Named, count, focusHeading, html, may, useEffect, useRef, useState } from "./parts.js";
 import { ProblemBox, isTold } from "./problem.js";
 import { Table } from "./rows.js";
 import { activeFilters, onMoved, useQuery, useSearch, withoutFilters } from "./search.js";
@@ -27,11 +26,16 @@ export function List({ usuario, tell, changed, change, isShown }) {
   };
   useKeys({ isShown, field, moves, clear, rol: usuario.rol, onHelp: () => setHelping(true) });
   const restoreRow = useRestore({ tell, changed, setFault });
-  const openWhenFound = useOpening(found, moves.open);
+  const openWhenFound = useOpening(found, isShown, moves.open);
 
+  const look = (part) => {
+    focusHeading({ preventScroll: true }); // the button goes
+    setQuery(part);
+  };
   const typed = (event) => {
     if (event.key === "ArrowDown") moves.enter(event);
     if (event.key === "Enter") {
+      if (problem) retry();
       setQuery({ q: text.trim() });
       openWhenFound(text.trim());
     } else {
@@ -71,8 +75,8 @@ export function List({ usuario, tell, changed, change, isShown }) {
           onRestore=${may.write(usuario.rol) ? restoreRow : null} />
       `}
       ${found?.rows.length === 0 && html`
-        <${Nobody} query=${found.query} rol=${usuario.rol} onWiden=${() => setQuery(withoutFilters(query))}
-          onAll=${() => setQuery({ vigente: "todos" })} />
+        <${Nobody} query=${found.query} rol=${usuario.rol} onWiden=${() => look(withoutFilters(query))}
+          onAll=${() => look({ vigente: "todos" })} />
       `}
       ${found?.cursor && html`
         <p class="more">
@@ -104,9 +108,10 @@ function useTyped(query, setQuery) {
   return [text, setText];
 }
 
-/** What opens the only client that was found for a text: now, or once the answer is there. */
-function useOpening(found, open) {
+/** What opens the only client that was found for a text: now, or once the answer is there, unless the list was left. */
+function useOpening(found, isShown, open) {
   const wanted = useRef(null);
+  if (!isShown) wanted.current = null;
   const look = () => {
     if (wanted.current === null || found?.query.q !== wanted.current) return;
     wanted.current = null;
@@ -128,7 +133,7 @@ function useRestore({ tell, changed, setFault }) {
       tell(...told);
     } catch (error) {
       if (!isTold(error)) throw error;
-      if (error instanceof NoAnswer) changed(); // it may have been done
+      if (!(error.status < 500)) changed(); // it may have been done
       again(error);
     }
   };

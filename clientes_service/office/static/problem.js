@@ -1,7 +1,7 @@
 // What is read from the service, what went wrong, and what to do about it.
 
 import { NoAnswer, Problem } from "./api.js";
-import { html, useRef, useState } from "./parts.js";
+import { focusHeading, html, useRef, useState } from "./parts.js";
 
 /** Whether this is an answer that the user is told; anything else is a defect of the page. */
 export function isTold(error) {
@@ -36,12 +36,16 @@ export function useLoaded(read) {
 /** A box that says it, with a way to try again. */
 export function ProblemBox({ error, onRetry, children }) {
   const trace = error.status >= 500 && error.body?.requestId;
+  const retry = () => {
+    focusHeading({ preventScroll: true }); // the button goes
+    onRetry();
+  };
   return html`
     <div class="box-error" role="alert">
       <p>${error.message}</p>
       ${trace && html`<p>Si pide ayuda, dé este número: <code>${trace}</code></p>`}
       ${children}
-      ${onRetry && html`<button onClick=${onRetry}>Reintentar</button>`}
+      ${onRetry && html`<button onClick=${retry}>Reintentar</button>`}
     </div>
   `;
 }

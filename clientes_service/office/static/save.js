@@ -2,26 +2,32 @@
 
 import { NoAnswer, call } from "./api.js";
 import { CAMPO, asDatos, asTyped, changesOf } from "./campos.js";
-import { isMineAlone } from "./conflict.js";
+import { isMineAlone, rebase } from "./conflict.js";
 import { useLayoutEffect, useRef, useState } from "./parts.js";
 import { isTold } from "./problem.js";
 
 const NOBODY = asDatos(asTyped(null));
 
 /**
- * Save what is typed over `cliente`, or as a new one where that is null: `{known, busy, problem, conflict, save, ...}`.
+ * Save `datos` over `cliente`, or as a new one where that is null: `{known, busy, problem, conflict, save, ...}`.
  * `onSaved` gets the answer of the service, or null where nothing was changed; `onFailed` the error. Both are called
- * even when the form was left meanwhile.
+ * even when the form was left meanwhile. `onRebased` gets values of `cliente` that changed under the form.
  */
-export function useSave({ cliente, onSaved, onFailed }) {
+export function useSave({ cliente, datos, onSaved, onFailed, onRebased }) {
   const [known, setKnown] = useState(cliente);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState(null);
   const [conflict, setConflict] = useState(null);
   const isSaving = useRef(false); // at once, where `busy` waits for the next view
   const key = useRef(null);
-  // Deactivated or restored under the form, from the notice of that: it is no conflict with oneself.
-  useLayoutEffect(() => setKnown((known) => (known && isSameDatos(cliente, known) ? cliente : known)), [cliente]);
+  const unanswered = useRef(null); // what was sent last, and may have been saved
+  useLayoutEffect(() => {
+    // Undone from the notice, or saved by an earlier form: that is no conflict with oneself.
+    const taken = cliente && cliente !== known && rebase(known, datos, cliente);
+    if (!taken) return;
+    setKnown(cliente);
+    onRebased(taken);
+  }, [cliente]);
 
   const save = async (base, datos) => {
     if (isSaving.current) return;
@@ -34,9 +40,10 @@ export function useSave({ cliente, onSaved, onFailed }) {
     setBusy(true);
     setProblem(null);
     try {
-      onSaved(await send(base, datos, key.current));
+      onSaved(await send(base, datos, key.current, unanswered.current));
     } catch (error) {
       if (!isTold(error)) throw error;
+      if (error instanceof NoAnswer) unanswered.current = datos;
       if (error.code === "VERSION_OBSOLETA") setConflict({ mine: datos, base: base ?? NOBODY, now: error.body.actual });
       else setProblem(asShown(error, datos));
       onFailed(error);
@@ -54,7 +61,7 @@ export function useSave({ cliente, onSaved, onFailed }) {
   /** Take a problem away from a field that is typed anew. */
   const forget = (name) => setProblem((problem) => problem && withoutField(problem, name));
   const giveUp = () => setConflict(null);
-  return { known, busy, isSaving, problem, conflict, save: (datos) => save(known, datos), saveOver, giveUp, forget };
+  return { known, busy, isSaving, problem, conflict, save: () => save(known, datos), saveOver, giveUp, forget };
 }
 
 /** 128 random bits; crypto.randomUUID is missing on plain http. */
@@ -62,15 +69,21 @@ function newKey() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** Save what was typed over `known` (null for a new client); the answer's body. Throws as `call` does. */
-async function send(known, datos, key) {
+/**
+ * Save what was typed over `known` (null for a new client); the answer's body. `unanswered` is what was sent before.
+ * Throws as `call` does.
+ */
+async function send(known, datos, key, unanswered) {
   if (known) {
     const headers = { "If-Match": `"${known.version}"` };
     try {
       return (await call("PUT", `/api/clientes/${known.id}`, { body: changesOf(datos, known), headers })).body;
     } catch (error) {
-      if (error.code !== "VERSION_OBSOLETA" || !isMineAlone(known, datos, error.body.actual)) throw error;
-      return sendOver(error.body.actual, datos, key);
+      if (error.code !== "VERSION_OBSOLETA") throw error;
+      const { actual } = error.body;
+      const isOwn = isMineAlone(known, datos, actual) || (unanswered && isSameDatos(actual, unanswered));
+      if (!isOwn) throw error;
+      return sendOver(actual, datos, key);
     }
   }
   try {

@@ -29,12 +29,14 @@ function Form({ onSignedIn }) {
     } catch (error) {
       if (!isTold(error)) throw error;
       setProblem(error);
-      document.getElementById("password").select();
-      document.getElementById("password").focus();
+      const wrong = document.getElementById(error.fields?.dni ? "dni" : "password");
+      wrong.select();
+      wrong.focus();
     } finally {
       setBusy(false);
     }
   };
+  const isPlaced = problem?.fields?.dni || problem?.fields?.password; // it stands at its field
   const isExternal = problem?.status === 404;
   return html`
     <form class="signin" onSubmit=${submit} novalidate>
@@ -42,7 +44,7 @@ function Form({ onSignedIn }) {
         error=${problem?.fields?.dni} />
       <${Field} id="password" name="password" type="password" label="Contraseña"
         autocomplete="current-password" required error=${problem?.fields?.password} />
-      ${problem?.message && html`
+      ${problem?.message && !isPlaced && html`
         <p class="error" role="alert">
           ${isExternal ? "Esta instalación usa las cuentas de otro sistema: entre desde allí." : problem.message}
         </p>

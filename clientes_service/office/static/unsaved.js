@@ -1,17 +1,37 @@
-// Unsaved changes: whoever leaves is asked first.
+// What would be lost by leaving: whoever leaves is asked first.
 
 import { Dialog, html, useEffect, useLayoutEffect, useState } from "./parts.js";
 
 let ask = null; // while there are changes: asks, and promises whether they may be lost
+let held = 0; // things under way whose end the page is to see
+
+addEventListener("beforeunload", (event) => {
+  if (!hasChanges()) return;
+  event.preventDefault();
+  event.returnValue = true; // the same for Chromium before 119
+});
+
+/** Keep the page, as far as a page can, until what is under way has ended; returns what says that it has. */
+export function hold() {
+  held += 1;
+  return () => {
+    held -= 1;
+  };
+}
+
+/** Whether something is under way, so that nobody should sign out now. */
+export function isHeld() {
+  return held > 0;
+}
 
 /** Whether the view may be left: asks where there are unsaved changes. */
 export async function mayLeave() {
   return ask === null || (await ask());
 }
 
-/** Whether something would be lost. */
+/** Whether something would be lost with the page. */
 export function hasChanges() {
-  return ask !== null;
+  return ask !== null || isHeld();
 }
 
 /** Begin anew, for nobody or for the same person with other rights: nothing of before is to be seen. */
@@ -26,8 +46,15 @@ export function stopAsking() {
   ask = null;
 }
 
+const CHANGES = {
+  title: "Hay cambios sin guardar",
+  text: "Si sale ahora, lo que escribió se pierde.",
+  stay: "Seguir escribiendo",
+  leave: "Salir sin guardar",
+};
+
 /** Stands in a form, and asks before its changes are lost. */
-export function Unsaved({ isChanged }) {
+export function Unsaved({ isChanged, words = CHANGES }) {
   const [question, setQuestion] = useState(null); // `{answer}`, once somebody wants to leave
   // With the first key, not after the next paint: the tab may be closed at once.
   useLayoutEffect(() => {
@@ -42,21 +69,20 @@ export function Unsaved({ isChanged }) {
 
   const answer = (isLeaving) => {
     setQuestion(null);
-    if (isLeaving) stopAsking();
-    question.answer(isLeaving);
+    question.answer(isLeaving); // it is lost only once the view is left, which may not succeed
   };
   return question && html`
-    <${Dialog} title="Hay cambios sin guardar" onClose=${() => answer(false)}>
-      <p>Si sale ahora, lo que escribió se pierde.</p>
+    <${Dialog} title=${words.title} onClose=${() => answer(false)}>
+      <p>${words.text}</p>
       <div class="actions">
-        <button type="button" class="primary" onClick=${() => answer(false)}>Seguir escribiendo</button>
-        <button type="button" class="danger" onClick=${() => answer(true)}>Salir sin guardar</button>
+        <button type="button" class="primary" onClick=${() => answer(false)}>${words.stay}</button>
+        <button type="button" class="danger" onClick=${() => answer(true)}>${words.leave}</button>
       </div>
     <//>
   `;
 }
 
-/** Catch links of the page, the browser's Back, and the closing of the tab. */
+/** Catch links of the page, and the browser's Back. */
 function watch() {
   const here = location.href;
   const catchMove = () => {
@@ -66,16 +92,16 @@ function watch() {
   };
   document.addEventListener("click", catchLink, true);
   addEventListener("popstate", catchMove);
-  addEventListener("beforeunload", catchClose);
   return () => {
     document.removeEventListener("click", catchLink, true);
     removeEventListener("popstate", catchMove);
-    removeEventListener("beforeunload", catchClose);
   };
 }
 
 async function go(act) {
-  if (await mayLeave()) act();
+  if (!(await mayLeave())) return;
+  stopAsking();
+  act();
 }
 
 function catchLink(event) {
@@ -86,8 +112,4 @@ function catchLink(event) {
   go(() => {
     location.hash = link.hash;
   });
-}
-
-function catchClose(event) {
-  if (ask !== null) event.preventDefault();
 }

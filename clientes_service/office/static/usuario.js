@@ -212,12 +212,20 @@ export function NewPassword({ usuario, isOwn, onClose, onDone }) {
   `;
 }
 
+const NOT_NOTED = {
+  title: "¿Ya anotó la contraseña?",
+  text: "Si sale ahora, nadie la verá otra vez.",
+  stay: "Volver a verla",
+  leave: "Salir de todos modos",
+};
+
 /** A password that was made, for the last time: it closes for its button alone. */
 function ShownOnce({ usuario, password, onDone }) {
   const [isCopied, setCopied] = useState(false);
   const copy = () => navigator.clipboard.writeText(password).then(() => setCopied(true), () => {});
   return html`
     <${Dialog} title="Entregue estos datos" onClose=${() => {}}>
+      <${Unsaved} isChanged words=${NOT_NOTED} />
       <p>Son para <bdi class="name">${usuario.nombre}</bdi>. La contraseña no se mostrará otra vez: anótela o cópiela.</p>
       <dl class="facts">
         <dt>DNI</dt><dd>${usuario.dni}</dd>
