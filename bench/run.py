@@ -125,17 +125,19 @@ class Caller:
 def works(caller: Caller, count: int) -> Iterator[tuple[str, Callable[[], dict[str, Any]]]]:
     """What is measured, each as a maker of requests."""
     from clientes_service import db
+    from clientes_service.clientes.search import Filters
     from clientes_service.cursors import encode_cursor
 
     rng = random.Random(2)
     numbers = iter(range(10**9))
     run = os.getpid()
-    cursor = ""
-    for _ in range(count * 3 // 4 // 500):
-        cursor = json.loads(caller.send(caller.environ(f"/api/clientes?size=500{cursor}")))["nextCursor"]
-        cursor = f"&cursor={cursor}" if cursor else ""
     pages = max(count // 20 - 5, 1)
     body = {"tipoCliente": "PERSONA", "tipoDocumento": "DNI", "numeroDocumento": "12345678", "telefono": "987 654 321"}
+
+    def behind() -> dict[str, Any]:
+        """A page that nobody remembers."""
+        place = rng.randrange(count)
+        return caller.environ(f"/api/clientes?size=20&cursor={encode_cursor([Filters().fingerprint(), place, place])}")
 
     def create() -> dict[str, Any]:
         number = next(numbers)
@@ -145,13 +147,13 @@ def works(caller: Caller, count: int) -> Iterator[tuple[str, Callable[[], dict[s
 
     yield "get", lambda: caller.environ(f"/api/clientes/{rng.randrange(1, count + 1)}")
     yield "list", lambda: caller.environ(f"/api/clientes?page={rng.randrange(min(20, pages))}&size=20")
-    yield "deep", lambda: caller.environ(f"/api/clientes?page={pages // 2}&size=20")
+    yield "deep", lambda: caller.environ(f"/api/clientes?page={rng.randrange(pages // 2, pages)}&size=20")
     epoca = db.execute("SELECT epoca FROM contador").fetchone()[0]
     yield (
         "feed",
         lambda: caller.environ(f"/api/clientes/cambios?size=20&desde={encode_cursor([epoca, rng.randrange(count)])}"),
     )
-    yield "cursor", lambda: caller.environ(f"/api/clientes?size=20{cursor}")
+    yield "cursor", behind
     yield "search", lambda: caller.environ(f"/api/clientes?size=20&q={quote(typed(rng))}")
     yield "create", create
 

@@ -47,8 +47,8 @@ IDEMPOTENCY_KEY = {
 REPLAYED = {
     "Idempotency-Replayed": {"description": "`true` when the request came before", "schema": {"type": "string"}}
 }
-PAGES = 300  # that are remembered, of at most so many clients
-SHORT = 50
+PAGES = 150  # that are remembered
+SHORT = 10_000  # bytes of those at most: 20 clients
 OTHER_LIST = "Es de otra lista. Repita los mismos filtros y orden, o empiece sin cursor."
 
 
@@ -71,10 +71,10 @@ def list_clientes(query: dict[str, Any]) -> Response:
     if is_conditional() and (tag := matching_tag(_tag(state))):
         return not_modified(tag)
     question = (filters, page, cursor, size)
-    listed = _pages.recall(question) if size <= SHORT else None
+    listed = _pages.recall(question)
     if listed is None or listed.state != state:
         listed = _list(*question)
-        if size <= SHORT:
+        if len(listed.body) <= SHORT:
             _pages.keep(question, listed)
     response = with_etag(json_bytes(listed.body), _tag(listed.state))
     if listed.following:
