@@ -306,12 +306,14 @@ def test_a_rehearsal_that_was_given_up_while_the_session_was_renewed_is_not_show
 def test_a_mode_that_is_chosen_while_the_file_is_read_is_rehearsed(page: Page) -> None:
     page.evaluate("""() => {
         const usual = File.prototype.arrayBuffer;
+        const isLetGo = new Promise((resolve) => Object.assign(window, { letGo: resolve }));
         File.prototype.arrayBuffer = async function () {
-          await new Promise((resolve) => setTimeout(resolve, 400));
+          await isLetGo;
           return usual.call(this);
         };
     }""")
     choose(page, sheet("Z1;Zoe;PERSONA;40850001;;"))
+    page.get_by_label("Solo actualizar").check()
     with page.expect_request(IMPORT) as asked:
-        page.get_by_label("Solo actualizar").check()
+        page.evaluate("letGo()")
     assert "modo=actualizar" in asked.value.url

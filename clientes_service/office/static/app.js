@@ -43,10 +43,16 @@ function useView(hash) {
   return opened;
 }
 
-/** Who is signed in: `{usuario, setUsuario, error, start}`; undefined until it is known, null for nobody. */
-function useUsuario() {
+/**
+ * The session: `{usuario, error, start, begin, isExpired}`. `usuario` is who is signed in, undefined until it is known, null
+ * for nobody; `begin` takes who has signed in, also where the session `isExpired`.
+ */
+function useSession() {
   const [usuario, setUsuario] = useState(undefined);
   const [error, setError] = useState(null);
+  const [expired, setExpired] = useState(null); // keeps a promise once there is a new session
+  const isIn = useRef(false);
+  isIn.current = !!usuario;
   const start = async () => {
     setError(null);
     try {
@@ -57,22 +63,11 @@ function useUsuario() {
       else setError(error);
     }
   };
-  useEffect(() => void start(), []);
-  return { usuario, setUsuario, error, start };
-}
-
-function App() {
-  const { usuario, setUsuario, error, start } = useUsuario();
-  const [expired, setExpired] = useState(null); // keeps a promise once there is a new session
-  const [notice, setNotice] = useState(null);
-  const [change, setChange] = useState({}); // another one with each write, so that what is shown is read again
-  const main = useRef();
-  const hasMoved = useRef(false); // from one view to another: what had the focus is gone
-  const isIn = useRef(false);
-  isIn.current = !!usuario;
-  const hash = useHash();
-  const opened = useView(hash);
-
+  const begin = (signedIn) => {
+    setUsuario(signedIn);
+    setExpired(null);
+    expired?.resolve();
+  };
   useEffect(() => {
     onSession({
       askAgain: () => new Promise((resolve) => setExpired({ resolve })),
@@ -80,13 +75,34 @@ function App() {
       // What is being typed is kept, for whoever signs in again.
       onLeft: () => isIn.current && !hasChanges() && startAnew(),
     });
+    start();
   }, []);
+  return { usuario, error, start, begin, isExpired: expired !== null };
+}
+
+/**
+ * Put the focus on the heading of what is opened, unless the view has put it into one of its fields. It stays where the
+ * browser has it until somebody `hasMoved`.
+ */
+function useFocus(main, key, isIn, hasMoved) {
   useEffect(() => {
-    const at = document.activeElement; // a view may have put the focus into one of its fields
-    const isPlaced = main.current?.contains(at) && !at.closest("[hidden]");
-    if (opened) hasMoved.current = true;
-    if (main.current && !isPlaced && hasMoved.current) focusHeading();
-  }, [opened?.key, !usuario]);
+    if (key) hasMoved.current = true;
+    if (!main.current || !hasMoved.current) return;
+    const at = document.activeElement;
+    const isPlaced = main.current.contains(at) && !at.closest("[hidden]");
+    if (!isPlaced) focusHeading();
+  }, [key, isIn]);
+}
+
+function App() {
+  const { usuario, error, start, begin, isExpired } = useSession();
+  const [notice, setNotice] = useState(null);
+  const [change, setChange] = useState({}); // another one with each write, so that what is shown is read again
+  const main = useRef();
+  const hasMoved = useRef(false); // from one view to another, or in: what had the focus is gone
+  const hash = useHash();
+  const opened = useView(hash);
+  useFocus(main, opened?.key, !!usuario, hasMoved);
 
   /** Tell what was done; `undo` is offered for a moment: `{label, act}`. */
   const tell = useCallback((text, undo) => setNotice({ text, undo }), []);
@@ -105,17 +121,14 @@ function App() {
       tell(`No se pudo salir. ${error.message}`);
     });
   };
+  const enter = (signedIn) => {
+    hasMoved.current = true;
+    begin(signedIn);
+  };
 
   if (error) return html`<main class="entrance"><h1 tabindex="-1">Clientes</h1><${ProblemBox} error=${error} onRetry=${start} /></main>`;
   if (usuario === undefined) return html`<p class="waiting" role="status">Cargando…</p>`;
-  if (usuario === null) {
-    return html`
-      <${SignIn} onSignedIn=${(signedIn) => {
-        hasMoved.current = true;
-        setUsuario(signedIn);
-      }} />
-    `;
-  }
+  if (usuario === null) return html`<${SignIn} onSignedIn=${enter} />`;
   const context = { usuario, tell, changed, change };
   // Who has signed in over somebody else's form may not save it, but may read it.
   const isRefused = opened?.isAllowed && !opened.isAllowed(usuario.rol) && !hasChanges();
@@ -127,13 +140,7 @@ function App() {
       ${opened && html`<${View} key=${opened.key} ...${context} ...${opened.props} />`}
     </main>
     <${Notice} notice=${notice} onDone=${() => setNotice(null)} />
-    ${expired && html`
-      <${SignInAgain} onLeave=${signOutHere} onSignedIn=${(signedIn) => {
-        setUsuario(signedIn);
-        setExpired(null);
-        expired.resolve();
-      }} />
-    `}
+    ${isExpired && html`<${SignInAgain} onLeave=${signOutHere} onSignedIn=${begin} />`}
   `;
 }
 
