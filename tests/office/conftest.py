@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from clientes_service.auth.roles import Rol
 from tests.conftest import DNI, EMPRESA, PASSWORD
@@ -100,6 +100,20 @@ def cliente(api: Wire) -> dict[str, Any]:
     own = {"codigoCliente": f"PROPIO{number:04}", "numeroDocumento": f"2070000{number:04}"}
     created: dict[str, Any] = api.call("POST", "/api/clientes", {**EMPRESA, **own}).json
     return created
+
+
+def once(act: Callable[[Route], object]) -> Callable[[Route], None]:
+    """Act on the first request of a route alone; `times=1` would let go of it while it is still being acted on."""
+    used: list[Route] = []
+
+    def handle(route: Route) -> None:
+        if used:
+            route.fallback()
+            return
+        used.append(route)
+        act(route)
+
+    return handle
 
 
 def download(page: Page, act: Callable[[], None]) -> Path:

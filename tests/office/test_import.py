@@ -11,6 +11,7 @@ from playwright.sync_api import Error, FilePayload, Page, Route, expect
 
 from clientes_service.auth.roles import Rol
 from clientes_service.office import STATIC
+from tests.office.conftest import once
 from tests.server.conftest import ROOT
 from tests.server.wire import Wire
 
@@ -292,7 +293,7 @@ def test_nobody_signs_out_in_the_middle_of_an_import(page: Page, api: Wire) -> N
 def test_a_rehearsal_that_was_given_up_while_the_session_was_renewed_is_not_shown(page: Page) -> None:
     renewing: list[Route] = []
     page.route("**/auth/refresh", lambda route: renewing.append(route))
-    page.route(IMPORT, lambda route: route.fulfill(status=401, json={"code": "NO_AUTENTICADO"}), times=1)
+    page.route(IMPORT, once(lambda route: route.fulfill(status=401, json={"code": "NO_AUTENTICADO"})))
     with page.expect_request("**/auth/refresh"):
         choose(page, sheet("V1;Vilma;PERSONA;40840001;;", name="uno.csv"))
     rows = ("V2;Vera;PERSONA;40840002;;", "V3;Violeta;PERSONA;40840003;;")

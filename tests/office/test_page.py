@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from clientes_service.auth.roles import Rol
-from tests.office.conftest import sign_in
+from tests.office.conftest import once, sign_in
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
 
@@ -131,7 +131,7 @@ def test_a_browser_of_an_old_laptop_is_enough(open_page: OpenPage) -> None:
 
 def test_the_focus_outlives_the_button_that_tries_again(open_page: OpenPage) -> None:
     page = open_page(Rol.ADMIN)
-    page.route("**/api/servicio", lambda route: route.abort(), times=1)
+    page.route("**/api/servicio", once(lambda route: route.abort()))
     page.get_by_role("link", name="Servicio").click()
     page.get_by_role("button", name="Reintentar").focus()
     page.keyboard.press("Enter")

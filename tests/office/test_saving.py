@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from clientes_service.auth.roles import Rol
+from tests.office.conftest import once
 from tests.server.wire import Wire
 
 pytestmark = [pytest.mark.sqlite, pytest.mark.browser]
@@ -155,7 +156,7 @@ def test_the_list_is_read_again_after_a_lost_answer(open_page: OpenPage, cliente
     edit(page, cliente)
     page.get_by_label("Teléfono").fill("953 123 987")
     path = f"**/api/clientes/{cliente['id']}"
-    page.route(path, lambda route: (route.fetch(), route.abort()), times=1)
+    page.route(path, once(lambda route: (route.fetch(), route.abort())))
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Guardar otra vez")).to_be_focused()
     page.get_by_role("button", name="Cancelar").click()
@@ -167,7 +168,7 @@ def test_the_list_is_read_again_after_a_lost_answer(open_page: OpenPage, cliente
 def test_a_deactivation_whose_answer_is_lost_is_seen_all_the_same(open_page: OpenPage, cliente: dict[str, Any]) -> None:
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
     expect(heading(page, cliente["nombre"])).to_be_visible()
-    page.route(f"**/api/clientes/{cliente['id']}", lambda route: (route.fetch(), route.abort()), times=1)
+    page.route(f"**/api/clientes/{cliente['id']}", once(lambda route: (route.fetch(), route.abort())))
     page.get_by_role("button", name="Desactivar").click()
     expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
     expect(page.locator(".ficha .inactive")).to_be_visible()
@@ -223,7 +224,7 @@ def test_an_earlier_save_under_the_form_is_no_conflict_with_oneself(
     held.wait()
     page.get_by_role("link", name="Clientes", exact=True).click()
     page.get_by_role("button", name="Salir sin guardar").click()
-    page.route(f"**/api/clientes/{cliente['id']}", lambda route: route.fulfill(json=cliente), times=1)
+    page.route(f"**/api/clientes/{cliente['id']}", once(lambda route: route.fulfill(json=cliente)))
     page.get_by_role("row", name=cliente["codigoCliente"]).get_by_role("link").first.click()
     edit(page, cliente)
     page.get_by_label("Correo").fill("nuevo@example.pe")
@@ -243,7 +244,7 @@ def test_a_field_that_is_typed_anew_after_a_lost_answer_is_no_conflict(
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
     edit(page, cliente)
     page.get_by_label("Teléfono").fill("953 000 111")
-    page.route(path, lambda route: (route.fetch(), route.abort()), times=1)
+    page.route(path, once(lambda route: (route.fetch(), route.abort())))
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Guardar otra vez").wait_for()
     page.get_by_label("Teléfono").fill("953 000 222")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, Route, expect
 
 from clientes_service.auth.roles import Rol
 from tests.conftest import DNI, PASSWORD
-from tests.office.conftest import sign_in
+from tests.office.conftest import once, sign_in
 from tests.server.conftest import Server
 from tests.server.wire import Wire
 
@@ -201,7 +201,7 @@ def test_a_new_name_and_role_are_known_with_the_next_token(
     page = open_page(None)
     enter(page, "50000004")
     api.call("PUT", f"/api/usuarios/{id}", {"nombre": "Ana Soto Rey", "rol": "OFICINA"})
-    page.route("**/api/clientes?*", refuse_the_token, times=1)
+    page.route("**/api/clientes?*", once(refuse_the_token))
     page.get_by_label("Buscar").fill("nadie")
     expect(page.get_by_text("Ana Soto Rey")).to_be_visible()
     expect(page.get_by_role("link", name="Usuarios")).to_have_count(0)
@@ -280,7 +280,7 @@ def test_what_was_typed_stays_for_who_may_not_save_it(
     page = open_page(Rol.OFICINA, "/#/nuevo")
     page.get_by_label("Nombre o razón social").fill("A medias")
     page.context.clear_cookies()
-    page.route("**/api/clientes", refuse_the_token, times=1)
+    page.route("**/api/clientes", once(refuse_the_token))
     page.get_by_role("button", name="Guardar", exact=True).click()
     again = page.get_by_role("dialog", name="Su sesión terminó")
     again.get_by_label("DNI").fill(DNI[Rol.CONSULTA])

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from clientes_service.auth.roles import Rol
 from tests.conftest import DNI, PASSWORD
+from tests.office.conftest import once
 from tests.server.conftest import Server
 from tests.server.wire import Wire, connected
 
@@ -303,7 +304,7 @@ def test_a_lost_answer_makes_no_second_user(usuarios: Page, api: Wire) -> None:
         route.fetch()
         route.abort()
 
-    usuarios.route("**/api/usuarios", lose, times=1)
+    usuarios.route("**/api/usuarios", once(lose))
     dialog.get_by_role("button", name="Crear usuario").click()
     expect(dialog.get_by_role("alert")).to_contain_text("No hay respuesta")
     dialog.get_by_role("button", name="Crear usuario").click()
