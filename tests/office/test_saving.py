@@ -55,17 +55,23 @@ def edit(page: Page, cliente: dict[str, Any]) -> None:
     page.get_by_role("button", name="Editar").click()
 
 
-def test_a_save_that_ends_after_its_form_was_left_leaves_the_next_one_alone(
-    open_page: OpenPage, api: Wire, cliente: dict[str, Any]
-) -> None:
-    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+def leave_while_it_is_saved(page: Page, cliente: dict[str, Any], telefono: str) -> Held:
+    """Change the telephone of a client that is shown, and go to the list before the answer comes."""
     edit(page, cliente)
     held = Held(page, f"**/api/clientes/{cliente['id']}", "PUT")
-    page.get_by_label("Teléfono").fill("953 777 777")
+    page.get_by_label("Teléfono").fill(telefono)
     page.keyboard.press("Enter")
     held.wait()
     page.get_by_role("link", name="Clientes", exact=True).click()
     page.get_by_role("button", name="Salir sin guardar").click()
+    return held
+
+
+def test_a_save_that_ends_after_its_form_was_left_leaves_the_next_one_alone(
+    open_page: OpenPage, api: Wire, cliente: dict[str, Any]
+) -> None:
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    held = leave_while_it_is_saved(page, cliente, "953 777 777")
     page.get_by_role("link", name="Nuevo cliente").click()
     page.get_by_label("Nombre o razón social").fill("Otro que se escribe")
     held.let_go()
@@ -217,13 +223,7 @@ def test_an_earlier_save_under_the_form_is_no_conflict_with_oneself(
     open_page: OpenPage, api: Wire, cliente: dict[str, Any]
 ) -> None:
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
-    edit(page, cliente)
-    held = Held(page, f"**/api/clientes/{cliente['id']}", "PUT")
-    page.get_by_label("Teléfono").fill("953 000 111")
-    page.keyboard.press("Enter")
-    held.wait()
-    page.get_by_role("link", name="Clientes", exact=True).click()
-    page.get_by_role("button", name="Salir sin guardar").click()
+    held = leave_while_it_is_saved(page, cliente, "953 000 111")
     page.route(f"**/api/clientes/{cliente['id']}", once(lambda route: route.fulfill(json=cliente)))
     page.get_by_role("row", name=cliente["codigoCliente"]).get_by_role("link").first.click()
     edit(page, cliente)
@@ -290,3 +290,18 @@ def test_a_deactivation_that_cannot_be_read_back_is_seen_all_the_same(
     page.get_by_role("button", name="Desactivar").click()
     expect(page.locator(".ficha .inactive")).to_be_visible()
     assert asked
+
+
+def test_nobody_edits_what_is_being_deactivated(open_page: OpenPage, cliente: dict[str, Any]) -> None:
+    page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
+    expect(heading(page, cliente["nombre"])).to_be_visible()
+    held = Held(page, f"**/api/clientes/{cliente['id']}", "DELETE")
+    page.get_by_role("button", name="Desactivar").click()
+    held.wait()
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Editar").click()
+    expect(page.get_by_label("Teléfono")).to_have_count(0)
+    held.let_go()
+    expect(page.locator(".ficha .inactive")).to_be_visible()
+    page.keyboard.press("e")
+    expect(page.get_by_label("Teléfono")).to_be_visible()

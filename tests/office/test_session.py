@@ -159,6 +159,15 @@ def test_a_sign_out_without_an_answer_is_told(open_page: Callable[..., Page]) ->
     expect(page.get_by_label("DNI")).to_be_focused()
 
 
+def change_places(page: Page) -> Page:
+    """In another tab, which is returned, this user signs out and a TECNICO in."""
+    other = page.context.new_page()
+    other.goto(page.url.split("#")[0])
+    other.get_by_role("button", name="Salir").click()
+    sign_in(other, Rol.TECNICO)
+    return other
+
+
 def test_a_tab_goes_on_for_nobody_else(open_page: Callable[..., Page], api: Wire) -> None:
     """In another tab somebody signs out and somebody else in; this one has text that is not saved."""
     page = open_page(Rol.OFICINA, "/#/nuevo")
@@ -167,10 +176,7 @@ def test_a_tab_goes_on_for_nobody_else(open_page: Callable[..., Page], api: Wire
     page.get_by_label("Tipo de cliente").locator("visible=true").select_option("Empresa")
     with page.expect_response(re.compile("numeroDocumento=")):
         page.get_by_label("Número de documento").fill("20100070970")
-    other = page.context.new_page()
-    other.goto(page.url.split("#")[0])
-    other.get_by_role("button", name="Salir").click()
-    sign_in(other, Rol.TECNICO)
+    change_places(page)
     page.get_by_role("button", name="Guardar", exact=True).click()
     again = page.get_by_role("dialog", name="Su sesión terminó")
     expect(again).to_be_visible()
@@ -251,10 +257,7 @@ def test_a_sign_out_that_fails_leaves_what_was_typed_guarded(open_page: Callable
 def test_a_tab_that_stayed_does_not_sign_out_somebody_else(open_page: Callable[..., Page]) -> None:
     page = open_page(Rol.OFICINA, "/#/nuevo")
     page.get_by_label("Nombre o razón social").fill("A medias")
-    other = page.context.new_page()
-    other.goto(page.url.split("#")[0])
-    other.get_by_role("button", name="Salir").click()
-    sign_in(other, Rol.TECNICO)
+    other = change_places(page)
     page.get_by_role("button", name="Salir", exact=True).click()
     page.get_by_role("button", name="Salir sin guardar").click()
     expect(page.get_by_text("Usuario TECNICO")).to_be_visible()  # it was reloaded

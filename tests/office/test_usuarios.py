@@ -326,14 +326,19 @@ def test_only_what_was_changed_is_sent(usuarios: Page, make_usuario: Make, api: 
     assert stored(api, rosa["dni"]) == {**rosa, "rol": "CONSULTA", "nombre": "Rosa Quispe Mamani"}
 
 
-def test_a_password_that_is_shown_once_does_not_go_by_a_key(usuarios: Page, make_usuario: Make) -> None:
-    rosa = make_usuario()
-    usuarios.reload()
-    row(usuarios, rosa).get_by_role("button", name="Contraseña de").click()
-    usuarios.get_by_role("button", name="Proponer").click()
-    usuarios.get_by_role("button", name="Guardar").click()
-    shown = usuarios.get_by_role("dialog", name="Entregue estos datos")
+def show_password(page: Page, usuario: dict[str, Any]) -> Locator:
+    """Give a user a proposed password; the dialog that shows it."""
+    page.reload()
+    row(page, usuario).get_by_role("button", name="Contraseña de").click()
+    page.get_by_role("button", name="Proponer").click()
+    page.get_by_role("button", name="Guardar").click()
+    shown = page.get_by_role("dialog", name="Entregue estos datos")
     expect(shown).to_be_visible()
+    return shown
+
+
+def test_a_password_that_is_shown_once_does_not_go_by_a_key(usuarios: Page, make_usuario: Make) -> None:
+    shown = show_password(usuarios, make_usuario())
     for _ in range(3):
         usuarios.keyboard.press("Escape")
     expect(shown).to_be_visible()
@@ -366,13 +371,7 @@ def test_an_undo_that_fails_is_told_in_any_view(usuarios: Page, make_usuario: Ma
 
 
 def test_a_password_that_is_shown_once_outlives_a_sign_out_elsewhere(usuarios: Page, make_usuario: Make) -> None:
-    rosa = make_usuario()
-    usuarios.reload()
-    row(usuarios, rosa).get_by_role("button", name="Contraseña de").click()
-    usuarios.get_by_role("button", name="Proponer").click()
-    usuarios.get_by_role("button", name="Guardar").click()
-    shown = usuarios.get_by_role("dialog", name="Entregue estos datos")
-    expect(shown).to_be_visible()
+    shown = show_password(usuarios, make_usuario())
     other = usuarios.context.new_page()
     other.goto(usuarios.url.split("#")[0])
     other.get_by_role("button", name="Salir").click()

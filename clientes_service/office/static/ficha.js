@@ -3,7 +3,7 @@
 import { inWords } from "./campos.js";
 import { Ago, Named, html, may, useKey, useRef, useState } from "./parts.js";
 import { links } from "./phone.js";
-import { isTold } from "./problem.js";
+import { isTold, mayBeDone } from "./problem.js";
 import { deactivate, restore } from "./vigencia.js";
 
 const MAP = "https://www.openstreetmap.org/search?query=";
@@ -12,7 +12,6 @@ const TODAY = new Intl.DateTimeFormat("es-PE", { dateStyle: "long" });
 export function Card({ cliente, rol, heading, tell, onEdit, onLeave, onReload, onWritten }) {
   const mayChange = may.write(rol) && !isAnonymous(cliente);
   useKey("Escape", onLeave);
-  useKey("e", () => mayChange && onEdit());
   return html`
     <article class="card ficha">
       <h1 tabindex="-1" ref=${heading}><bdi class="name">${cliente.nombre}</bdi></h1>
@@ -92,15 +91,15 @@ function Actions({ cliente, mayChange, heading, tell, onEdit, onReload, onWritte
     } catch (error) {
       if (!isTold(error)) throw error;
       complain(error.message);
-      const isRefused = error.status < 500;
-      if (!isRefused) onWritten(); // it may have been done
-      if (!isRefused || error.code === "VERSION_OBSOLETA") await onReload();
+      if (mayBeDone(error)) onWritten();
+      if (mayBeDone(error) || error.code === "VERSION_OBSOLETA") await onReload();
     } finally {
       isBusy.current = false;
       setBusy(false);
     }
   };
   const edit = () => isBusy.current || onEdit(); // over what it will be
+  useKey("e", () => mayChange && edit());
   const back = (complain) => run(restore, [html`Se restauró <${Named} cliente=${cliente} />.`], complain);
   const away = () => {
     const undo = { label: "Deshacer", act: () => back(tell) };

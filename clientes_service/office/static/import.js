@@ -3,7 +3,7 @@
 import { NoAnswer, upload } from "./api.js";
 import { Headings } from "./headings.js";
 import { count, focusHeading, html, useEffect, useRef, useState, useTitle } from "./parts.js";
-import { ProblemBox, isTold } from "./problem.js";
+import { ProblemBox, isTold, mayBeDone } from "./problem.js";
 import { Report, badRows } from "./report.js";
 import { hold } from "./unsaved.js";
 
@@ -134,11 +134,6 @@ function useSending(setStep) {
   return { start, stop, isReal: () => !!running.current?.isReal };
 }
 
-/** Whether the same file may go through another time. */
-function mayPass(error) {
-  return error instanceof NoAnswer || error.status >= 500;
-}
-
 /** While the real run goes on, nothing else can be chosen. */
 function Choice({ file, modo, onChoose, onModo, isReal }) {
   const [isOver, setOver] = useState(false);
@@ -207,7 +202,7 @@ function Sending({ sent, isReal, onStop }) {
 function Refused({ error, hasFile, onRehearse }) {
   return html`
     <h2>El archivo no se importó</h2>
-    <${ProblemBox} error=${error} onRetry=${hasFile && mayPass(error) ? onRehearse : null}>
+    <${ProblemBox} error=${error} onRetry=${hasFile && mayBeDone(error) ? onRehearse : null}>
       <p>No se guardó nada.</p>
     <//>
     <${Headings} />

@@ -2,7 +2,7 @@
 
 import { useKeys, useMoves } from "./moves.js";
 import { NUMBER, Named, count, focusHeading, html, may, useEffect, useRef, useState } from "./parts.js";
-import { ProblemBox, isTold } from "./problem.js";
+import { ProblemBox, isTold, mayBeDone } from "./problem.js";
 import { Table } from "./rows.js";
 import { activeFilters, onMoved, useQuery, useSearch, withoutFilters } from "./search.js";
 import { Export, Filters, Help, Search } from "./tools.js";
@@ -133,7 +133,7 @@ function useRestore({ tell, changed, setFault }) {
       tell(...told);
     } catch (error) {
       if (!isTold(error)) throw error;
-      if (!(error.status < 500)) changed(); // it may have been done
+      if (mayBeDone(error)) changed();
       again(error);
     }
   };

@@ -8,6 +8,11 @@ export function isTold(error) {
   return error instanceof Problem || error instanceof NoAnswer;
 }
 
+/** Whether what was asked may have been done all the same, so that what is shown is to be read again. */
+export function mayBeDone(error) {
+  return error instanceof NoAnswer || error.status >= 500;
+}
+
 /**
  * What `read` gets from the service: `{value, error, isBusy, load, take}`. Nothing is read until the first `load`, whose
  * arguments `read` gets. What was asked last counts, and what was `take`n counts more than what is under way.
