@@ -171,7 +171,7 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *statements: str) -> None:
         ("DROP TRIGGER busqueda_fts_added", "the schema"),
         ("DELETE FROM schema_migration WHERE name LIKE '0004%'", "the schema"),
         ("INSERT INTO sesion VALUES ('x', 999, 1, 1)", "damaged: a row of sesion refers to none of usuario"),
-        ("INSERT INTO busqueda_fts (rowid, texto) VALUES (77, 'de nadie')", "damaged: the search index differs"),
+        ("INSERT INTO busqueda_fts (rowid, gramas) VALUES (77, 'de nadie')", "damaged: the search index differs"),
         ("DELETE FROM busqueda_fts_data WHERE id > 10", "damaged: "),
     ],
 )
@@ -179,8 +179,9 @@ def test_a_copy_that_is_not_right_gets_no_name(
     make_cliente: Make, back_up: Back, folder: Path, monkeypatch: pytest.MonkeyPatch, statement: str, message: str
 ) -> None:
     make_cliente()
-    db.execute("INSERT INTO busqueda_fts (rowid, texto) SELECT clave, texto FROM busqueda")
+    db.execute("INSERT INTO busqueda_fts (rowid, gramas) SELECT clave, gramas(texto) FROM busqueda")
     db.execute("UPDATE busqueda_fts_limite SET hasta = 1")
+    make_cliente()  # which the index has not yet
     assert back_up().exit_code == 0
     before = names_in(folder)
     spoil(monkeypatch, statement)

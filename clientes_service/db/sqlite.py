@@ -15,7 +15,7 @@ from peewee import OperationalError
 from playhouse.apsw_ext import APSWDatabase
 
 from clientes_service.config import sqlite_file
-from clientes_service.db import file_lock
+from clientes_service.db import file_lock, grams
 from clientes_service.db.file_lock import DatabaseInUse
 from clientes_service.db.text_index import Fts5Texts
 
@@ -92,6 +92,12 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         conn.set_busy_handler(_wait_a_moment)
         # Or each statement that compares a bound value with an index would be compiled anew whenever one is bound.
         conn.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+        conn.create_scalar_function(
+            "gramas",
+            grams.listed,
+            deterministic=True,
+            flags=apsw.SQLITE_INNOCUOUS,  # type: ignore[arg-type]
+        )
         # peewee's migration history binds a datetime, which apsw, unlike sqlite3, does not turn into text.
         conn.convert_binding = lambda _cursor, _position, value: str(value)
 

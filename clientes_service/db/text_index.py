@@ -7,31 +7,33 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from peewee import DatabaseError, PeeweeException
+
+from clientes_service.db import grams
 
 # The greatest key, whatever its sign.
 LAST_KEY = """
     SELECT max((SELECT coalesce(max(clave), 0) FROM busqueda), (SELECT -coalesce(min(clave), 0) FROM busqueda))
 """
 ADD = """
-    INSERT INTO busqueda_fts (rowid, texto)
-    SELECT clave, texto FROM busqueda WHERE clave > ? AND clave <= ?
-    UNION ALL SELECT clave, texto FROM busqueda WHERE clave >= ? AND clave < ?
+    INSERT INTO busqueda_fts (rowid, gramas)
+    SELECT clave, gramas(texto) FROM busqueda WHERE clave > ? AND clave <= ?
+    UNION ALL SELECT clave, gramas(texto) FROM busqueda WHERE clave >= ? AND clave < ?
 """
 COMPARE = "INSERT INTO busqueda_fts (busqueda_fts, rank) VALUES ('integrity-check', 1)"
 LITERAL = re.compile("[%_!]")  # what LIKE would not take as itself
-GRAMS = "SELECT term FROM busqueda_fts_gramas WHERE term >= ? AND term <= ?"
-GRAM = 3
-LAST_CHARACTER = "\U0010ffff"
-NOWHERE = "\x01\x02\x01"  # a trigram that no text has
+FIRST_CHARACTER = "\x01"
+NEXT = "SELECT term FROM busqueda_fts_gramas WHERE term >= ? LIMIT 1"
 INDEXED_WORDS = 16  # that FTS5 is asked for, the longest ones; its expressions have a limit
+INDEXED_TOKENS = 16  # of a word
+FEW = 10  # tokens that are quicker asked for one by one than as a beginning, which FTS5 merges into one list first
 COMMON = 8  # what more than one text of so many contains is common
 BEHIND = 1000  # texts without an index that are worth one
-CHUNK = 4000  # texts that are added to the index in one transaction, which takes less than 0.1 s
+CHUNK = 500  # texts that are added to the index in one transaction, which takes less than 0.1 s
 PAUSE = 0.005  # seconds between two of them, for other writers
 
 logger = logging.getLogger(__name__)
@@ -86,7 +88,7 @@ def _scanned(words: Sequence[str], are_positive: bool | None) -> list[Part]:
 
 
 def _indexed(expression: str, others: Sequence[str], are_positive: bool | None) -> Part:
-    """FTS5 is asked, and for words that it does not know the texts that it finds are read."""
+    """FTS5 is asked, and for other words the texts that it finds are read."""
     tables, params, conditions = "busqueda_fts", [expression], ["busqueda_fts MATCH ?"]
     if are_positive is not None:
         conditions.append(f"busqueda_fts.rowid {'>' if are_positive else '<'} 0")
@@ -118,7 +120,7 @@ class ScannedTexts:
 
 
 class Fts5Texts:
-    """SQLite's FTS5 index of trigrams holds the texts up to a key, without its sign; those behind it are read.
+    """SQLite's FTS5 index (see `grams`) holds the texts up to a key, without its sign; those behind it are read.
 
     So a writer of many texts need not wait for the index, which `extend` brings up to date some at a time. Triggers of
     the database keep it so when an indexed text changes.
@@ -132,27 +134,37 @@ class Fts5Texts:
         last, limit = self._last(), self._limit()
         if last - limit >= BEHIND:
             self.extend_in_background()
-        asked = sorted((word for word in words if len(word) > 1), key=len, reverse=True)[:INDEXED_WORDS]
-        others = [word for word in words if word not in asked]
+        asked = sorted(words, key=len, reverse=True)[:INDEXED_WORDS]
+        sure = {word for word in asked if grams.is_token(word) or grams.is_beginning(word)}
+        unsure = [word for word in words if word not in sure]
         expression = " AND ".join(self._expression(word) for word in asked)
-        if not asked or (others and self._is_common(expression, last)):
+        if unsure and self._is_common(expression, last):
             return _union(_scanned(words, are_positive))
         contains, patterns = contain(words, "texto")
         unindexed = [
             ("clave", f"busqueda WHERE {keys.unindexed} AND {contains}", (limit, *patterns))
             for keys in RANGES[are_positive]
         ]
-        return _union([_indexed(expression, others, are_positive), *unindexed])
+        return _union([_indexed(expression, unsure, are_positive), *unindexed])
 
     def _expression(self, word: str) -> str:
-        """What FTS5 is asked for a word: its trigrams one after another, or any trigram that begins with it.
-
-        The latter finds each word of two letters, since every text ends with characters that nobody types.
-        """
-        if len(word) >= GRAM:
+        """What FTS5 is asked for a word: itself, any token that begins with it, or all of its tokens."""
+        if grams.is_token(word):
             return _quoted(word)
-        grams = self._engine.execute_sql(GRAMS, (word, word + LAST_CHARACTER)).fetchall()
-        return f"({' OR '.join(_quoted(gram) for (gram,) in grams) or _quoted(NOWHERE)})"
+        if grams.is_beginning(word):
+            found = list(islice(self._tokens(word), FEW + 1))
+            return f"{_quoted(word)} *" if len(found) > FEW else f"({' OR '.join(map(_quoted, found or [word]))})"
+        return " AND ".join(map(_quoted, grams.needed(word)[:INDEXED_TOKENS]))
+
+    def _tokens(self, beginning: str) -> Iterator[str]:
+        """Those that begin so, in order: each is sought behind the last one, past the list of texts that have it."""
+        token = beginning
+        while row := self._engine.execute_sql(NEXT, (token,)).fetchone():
+            [token] = row
+            if not token.startswith(beginning):
+                break
+            yield token
+            token += FIRST_CHARACTER
 
     def _is_common(self, expression: str, last: int) -> bool:
         """Whether to look at each text takes less time than to look up those that are found."""
@@ -185,9 +197,7 @@ class Fts5Texts:
             self._extending.release()
 
     def damage(self) -> str | None:
-        """Whether FTS5 finds that its index differs from the texts; asked where it has all of them."""
-        if self._limit() < self._last():
-            return None
+        """Whether FTS5 finds that its index differs from the texts that it should have."""
         try:
             with self._engine.writing():
                 self._engine.execute_sql(COMPARE)

@@ -65,6 +65,7 @@ def test_random_searches_agree_with_the_definition(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, indexed: int, few: int
 ) -> None:
     monkeypatch.setattr(search, "FEW", few)
+    monkeypatch.setattr(text_index, "FEW", few)
     rng = random.Random(20261124)
     names = [
         "Ñandú",
@@ -132,6 +133,19 @@ def test_nothing_that_is_typed_is_an_operator_or_an_error(consulta: Caller, make
 def test_a_blank_search_is_no_condition(consulta: Caller, make_cliente: Make, typed: str) -> None:
     made = [make_cliente()["id"] for _ in range(3)]
     assert found(consulta, typed) == made
+
+
+@pytest.mark.sqlite
+def test_every_character_that_can_be_typed_is_part_of_a_token(
+    consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    characters = [chr(code) for code in range(0x21, 0x7F) if not chr(code).isalnum()] + [*"ñ€中\U0001f600"]
+    made = {mark: make_cliente(nombre=f"kz{mark}wq")["id"] for mark in characters}
+    extend_index(monkeypatch)
+    for mark, id in made.items():
+        for typed in (f"kz{mark}wq", f"z{mark}w", f"{mark}wq"):
+            assert found(consulta, typed) == [id], typed
+        assert id in found(consulta, mark), mark
 
 
 def test_a_search_goes_with_filters_order_and_cursors(oficina: Caller, make_cliente: Make) -> None:
