@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 from peewee import OperationalError
@@ -92,12 +92,8 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         conn.set_busy_handler(_wait_a_moment)
         # Or each statement that compares a bound value with an index would be compiled anew whenever one is bound.
         conn.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        conn.create_scalar_function(
-            "gramas",
-            grams.listed,
-            deterministic=True,
-            flags=apsw.SQLITE_INNOCUOUS,  # type: ignore[arg-type]
-        )
+        listed = cast("Any", grams.listed)  # apsw expects a function of any number of values
+        conn.create_scalar_function("gramas", listed, deterministic=True, flags=apsw.SQLITE_INNOCUOUS)
         # peewee's migration history binds a datetime, which apsw, unlike sqlite3, does not turn into text.
         conn.convert_binding = lambda _cursor, _position, value: str(value)
 
