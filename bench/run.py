@@ -203,7 +203,7 @@ def measure_requests(rounds: int, requests: int, count: int, folder: Path) -> No
     if not json.loads(caller.send(first))["content"]:
         import_clients(count, folder)
     measure_start()
-    db.engine().texts.extend()
+    db.engine().texts.extend(1)
     count = json.loads(caller.send(first))["totalElements"]
     bare = Flask("bare", static_folder=None)
     bare.add_url_rule("/", view_func=lambda: "")

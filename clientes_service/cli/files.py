@@ -60,7 +60,7 @@ def import_clientes(file: Path, mode: str, dry_run: bool, partial: bool) -> None
         fail(error.detail)
     if informe.creados > LEFT_TO_SERVER:
         click.echo("indexing for searches", err=True)
-        db.engine().texts.extend()
+        db.engine().texts.extend(1)
     show(informe)
     print_counts(
         filas=informe.filas,

@@ -5,15 +5,18 @@ So a word should be one token, or few, that no other texts have than those with 
 
 - Up to three characters in a row, and four of which one is a digit, are a token, white space apart.
 - A piece is what stands between white space and the digits 1 to 9. Each ending of a piece, of four characters or more,
-  is a token: what begins with a word of letters is in the texts that have the word. Numbers would have too many
-  endings. Zeros are part of a piece, because codes are padded with them.
+  is a token, up to its 32nd character: what begins with a word of letters is in the texts that have the word. Numbers
+  would have too many endings. Zeros are part of a piece, because codes are padded with them.
 - A longer word with such digits is in some of the texts that have all of its tokens of four characters. Those are read.
+
+Whoever changes the tokens adds a migration that empties the index: triggers take out of it what this module says.
 """
 
 import re
 
 SHORT = 3
 NUMBERED = 4
+LONGEST = 32
 IN_TEXT = re.compile(r"(?=((?=\S{0,3}[0-9])\S{4}))")  # each numbered token
 DIGIT = re.compile("[0-9]")
 PIECE = re.compile(r"[^1-9\s]{4,}")
@@ -26,7 +29,7 @@ def tokens(text: str) -> set[str]:
         *"".join(chunks),
         *[chunk[at : at + size] for chunk in chunks for size in (2, SHORT) for at in range(len(chunk) - size + 1)],
         *IN_TEXT.findall(text),
-        *[piece[at:] for piece in PIECE.findall(text) for at in range(len(piece) - SHORT)],
+        *[piece[at : at + LONGEST] for piece in PIECE.findall(text) for at in range(len(piece) - SHORT)],
     }
 
 
@@ -37,12 +40,12 @@ def is_token(word: str) -> bool:
 
 def is_beginning(word: str) -> bool:
     """Whether each text with this word, which is no token, has a token that begins with it."""
-    return not is_token(word) and bool(PIECE.fullmatch(word))
+    return not is_token(word) and len(word) <= LONGEST and bool(PIECE.fullmatch(word))
 
 
 def needed(word: str) -> list[str]:
     """Tokens that each text with any other word has, among other texts."""
-    return [*dict.fromkeys(IN_TEXT.findall(word))]
+    return [word[:LONGEST]] if PIECE.fullmatch(word) else [*dict.fromkeys(IN_TEXT.findall(word))]
 
 
 def listed(text: str, other: str = "") -> str:

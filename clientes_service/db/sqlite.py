@@ -148,9 +148,11 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         """Leave in the file and its log nothing of what was deleted or overwritten.
 
         secure_delete alone does not do: moving rows between pages leaves copies in the gaps of pages, which VACUUM
-        rebuilds. Raises DatabaseBusy where a reader of an older state is in the way for BUSY_SECONDS.
+        rebuilds, and FTS5 keeps tokens that no text has any more until it is told to merge all that it has. Raises
+        DatabaseBusy where a reader of an older state is in the way for BUSY_SECONDS.
         """
         with self._alone_in_process():
+            self.execute_sql("INSERT INTO busqueda_fts (busqueda_fts) VALUES ('optimize')")
             self.execute_sql("VACUUM")
             busy, _, _ = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:

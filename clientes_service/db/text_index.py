@@ -115,7 +115,7 @@ class ScannedTexts:
         """The keys of this sign, or of both, whose texts contain all words."""
         return _union(_scanned(words, are_positive))
 
-    def extend(self) -> None:
+    def extend(self, least: int) -> None:
         """Nothing to do: every text is indexed when it is written."""
 
 
@@ -172,9 +172,9 @@ class Fts5Texts:
         [count] = self._engine.execute_sql(found, (expression, last // COMMON)).fetchone()
         return bool(count >= last // COMMON)
 
-    def extend(self) -> None:
-        """Add the texts that the index has not yet, if they are many; a transaction for each CHUNK of them."""
-        while self._last() - self._limit() >= BEHIND:
+    def extend(self, least: int) -> None:
+        """Add the texts that the index has not yet, while they are so many; a transaction for each CHUNK of them."""
+        while self._last() - self._limit() >= least:
             with self._engine.writing():
                 start = self._limit()
                 end = min(start + CHUNK, self._last())
@@ -189,7 +189,7 @@ class Fts5Texts:
 
     def _extend_apart(self) -> None:
         try:
-            self.extend()
+            self.extend(BEHIND)
         except PeeweeException as error:  # busy, full or away: the next search tries again
             logger.warning("the text index was not extended: %s", error)
         finally:

@@ -11,7 +11,6 @@ def up(migrator, db):
 CHARACTERS = "\x01\x02\x03\x04\x05\x06" + "!#$%&()*+,-./:;<=>?@[\\]^_`{|}~" + '""' + "''''"
 
 # Of a text that keeps its key those tokens change that the other one has not.
-# secure-delete leaves nothing of old texts in the index.
 STATEMENTS = (
     "DROP TRIGGER busqueda_fts_removed",
     "DROP TRIGGER busqueda_fts_added",
@@ -29,7 +28,6 @@ STATEMENTS = (
     )
     """,
     "CREATE VIRTUAL TABLE busqueda_fts_gramas USING fts5vocab (busqueda_fts, instance)",
-    "INSERT INTO busqueda_fts (busqueda_fts, rank) VALUES ('secure-delete', 1)",
     """
     CREATE TRIGGER busqueda_fts_removed BEFORE UPDATE ON busqueda
     WHEN abs(old.clave) <= (SELECT hasta FROM busqueda_fts_limite)

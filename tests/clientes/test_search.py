@@ -45,13 +45,6 @@ def found(caller: Caller, typed: str, **others: str) -> list[int]:
     return [row["id"] for row in answer.json["content"]]
 
 
-def extend_index(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Index every text there is, and whatever changes from now on."""
-    monkeypatch.setattr(text_index, "BEHIND", 1)
-    db.engine().texts.extend()
-    monkeypatch.setattr(text_index, "BEHIND", 1000)
-
-
 def check_index() -> None:
     """Let FTS5 compare its index with the texts, all of which are indexed. Raises where they differ."""
     if db.engine().name == "sqlite":
@@ -65,7 +58,6 @@ def test_random_searches_agree_with_the_definition(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, indexed: int, few: int
 ) -> None:
     monkeypatch.setattr(search, "FEW", few)
-    monkeypatch.setattr(text_index, "FEW", few)
     rng = random.Random(20261124)
     names = [
         "Ñandú",
@@ -100,7 +92,7 @@ def test_random_searches_agree_with_the_definition(
         )
 
     clients = [make_one() for _ in range(indexed)]
-    extend_index(monkeypatch)
+    db.engine().texts.extend(1)
     clients += [make_one() for _ in range(60 - indexed)]
     haystack = [str(client[name]) for client in clients for name in FIELDS if client[name]]
     hits = 0
@@ -124,8 +116,13 @@ def test_random_searches_agree_with_the_definition(
      "%00", "\ud7ff", "\ufffd", "x" * 3000, "' OR 1=1 --", "ß", "İ", "\u0301",
      " ".join(f"{n:02d}x" for n in range(900))],
 )  # fmt: skip
-def test_nothing_that_is_typed_is_an_operator_or_an_error(consulta: Caller, make_cliente: Make, typed: str) -> None:
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_nothing_that_is_typed_is_an_operator_or_an_error(
+    consulta: Caller, make_cliente: Make, is_indexed: bool, typed: str
+) -> None:
     made = [make_cliente(), make_cliente(nombre="100% _!\\ '\" * a OR b NEAR(a b) ^a nombre:a (")]
+    if is_indexed:
+        db.engine().texts.extend(1)
     assert found(consulta, typed) == [client["id"] for client in made if is_found(client, typed)]
 
 
@@ -136,12 +133,10 @@ def test_a_blank_search_is_no_condition(consulta: Caller, make_cliente: Make, ty
 
 
 @pytest.mark.sqlite
-def test_every_character_that_can_be_typed_is_part_of_a_token(
-    consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_character_that_can_be_typed_is_part_of_a_token(consulta: Caller, make_cliente: Make) -> None:
     characters = [chr(code) for code in range(0x21, 0x7F) if not chr(code).isalnum()] + [*"ñ€中\U0001f600"]
     made = {mark: make_cliente(nombre=f"kz{mark}wq")["id"] for mark in characters}
-    extend_index(monkeypatch)
+    db.engine().texts.extend(1)
     for mark, id in made.items():
         for typed in (f"kz{mark}wq", f"z{mark}w", f"{mark}wq"):
             assert found(consulta, typed) == [id], typed
@@ -169,11 +164,11 @@ def test_a_search_goes_with_filters_order_and_cursors(oficina: Caller, make_clie
 
 
 @pytest.mark.parametrize("is_indexed", [False, True])
-def test_every_change_is_found_at_once(admin: Caller, monkeypatch: pytest.MonkeyPatch, is_indexed: bool) -> None:
+def test_every_change_is_found_at_once(admin: Caller, is_indexed: bool) -> None:
     id = admin.post("/api/clientes", json={**EMPRESA, "nombre": "Primero"}).json["id"]
     assert found(admin, "primero") == [id]
     if is_indexed:
-        extend_index(monkeypatch)
+        db.engine().texts.extend(1)
         assert found(admin, "primero") == [id]
     admin.put(f"/api/clientes/{id}", json={"nombre": "Segundo", "telefono": "911 222 333"})
     assert (found(admin, "primero"), found(admin, "segundo 911222333")) == ([], [id])
@@ -192,7 +187,7 @@ def test_every_change_is_found_at_once(admin: Caller, monkeypatch: pytest.Monkey
     assert found(admin, "anonimizado", vigente="todos") == [id]
     texts_kept = {text for (text,) in db.execute("SELECT texto FROM busqueda").fetchall()}
     assert not [text for text in texts_kept if "tercero" in text]
-    extend_index(monkeypatch)
+    db.engine().texts.extend(1)
     check_index()
 
 
@@ -211,7 +206,7 @@ def test_a_search_may_ask_for_kinds_codes_and_documents(
         assert found(consulta, "rios", numeroDocumento="0123-4567") == people
         assert found(consulta, "rios", codigoCliente="r1") == firms[1:2]
         assert found(consulta, "persona") == found(consulta, "dni") == []  # kinds are no text
-        extend_index(monkeypatch)
+        db.engine().texts.extend(1)
 
 
 def test_every_kind_has_a_word() -> None:
@@ -222,19 +217,30 @@ def test_every_kind_has_a_word() -> None:
     assert not [word for word in words if texts.search_words(word)]  # nobody can type them
 
 
-@pytest.mark.sqlite
-def test_nothing_of_an_erased_client_stays_in_the_index(
-    admin: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for number in range(50):
-        make_cliente(nombre=f"Otro {number}")
-    id = make_cliente(nombre="Wxyzw Kqjk")["id"]
-    extend_index(monkeypatch)
-    terms = "SELECT count(*) FROM busqueda_fts_gramas WHERE term IN ('wxy', 'yzw', 'kqj')"
-    assert db.execute(terms).fetchone() == (3,)
-    admin.post(f"/api/clientes/{id}/anonimizar")
-    assert db.execute(terms).fetchone() == (0,)
-    check_index()
+def test_each_kind_is_found_by_the_index(consulta: Caller, make_cliente: Make) -> None:
+    numbers = {"RUC": "20100070970", "DNI": "01234567", "CE": "A1", "OTRO": "A1"}
+    kinds = [{"tipoCliente": tipo, "tipoDocumento": kind} for tipo in TipoCliente for kind in TipoDocumento]
+    made = [make_cliente(nombre="Botica", **kind, numeroDocumento=numbers[kind["tipoDocumento"]]) for kind in kinds]
+    db.engine().texts.extend(1)
+    for kind, client in zip(kinds, made, strict=True):
+        assert found(consulta, "botica", **kind) == [client["id"]]
+
+
+def test_more_words_than_the_index_is_asked_for(consulta: Caller, make_cliente: Make) -> None:
+    words = [f"palabra{chr(ord('a') + number)}" for number in range(text_index.INDEXED_WORDS + 1)]
+    first, others = " ".join(words[:9]), " ".join(words[9:])
+    whole = make_cliente(nombre=first, direccion=f"{others} zq")["id"]
+    make_cliente(nombre=first, direccion=others)
+    for _ in range(30):
+        make_cliente(nombre="Otro")
+    db.engine().texts.extend(1)
+    assert found(consulta, " ".join([*words, "zq"])) == [whole]
+
+
+def test_a_word_that_begins_many_tokens(consulta: Caller, make_cliente: Make) -> None:
+    made = [make_cliente(nombre=f"Kolqe{chr(ord('a') + number)}")["id"] for number in range(text_index.FEW + 5)]
+    db.engine().texts.extend(1)
+    assert found(consulta, "kolq") == made
 
 
 @pytest.mark.sqlite

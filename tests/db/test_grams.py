@@ -6,7 +6,7 @@ import pytest
 
 from clientes_service import db
 from clientes_service.clientes.texts import search_text
-from clientes_service.db import grams, text_index
+from clientes_service.db import grams
 
 TEXT = search_text(
     {
@@ -62,8 +62,7 @@ def test_of_two_texts_only_what_differs_is_said() -> None:
 
 
 @pytest.mark.sqlite
-def test_an_index_of_trigrams_is_replaced(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_index, "BEHIND", 1)
+def test_an_index_of_trigrams_is_replaced(empty: str) -> None:
     with db.engine().migrating():
         db._runner(db.engine()).up("0006_idempotencia")
     db.execute("INSERT INTO busqueda (clave, texto) VALUES (1, 'maria quispe'), (-2, 'mario'), (3, 'rosa')")
@@ -75,6 +74,6 @@ def test_an_index_of_trigrams_is_replaced(empty: str, monkeypatch: pytest.Monkey
         for words, expected in ((["mari"], [-2, 1]), (["maria", "q"], [1]), (["rosa"], [3]), (["x"], [])):
             matches = texts.match(words, None)
             assert sorted(key for (key,) in db.execute(matches.keys, matches.params)) == expected
-        texts.extend()
+        texts.extend(1)
     assert db.execute("SELECT hasta FROM busqueda_fts_limite").fetchone() == (3,)
     assert db.engine().damage() is None

@@ -67,7 +67,6 @@ def test_a_file_is_imported_and_counted(run: Run, sheet: Any, name: str) -> None
 @pytest.mark.sqlite
 def test_very_many_new_clients_are_indexed_at_once(run: Run, sheet: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clientes_service.cli.files.LEFT_TO_SERVER", 2)
-    monkeypatch.setattr("clientes_service.db.text_index.BEHIND", 1)
     for rows, limit in (([1, 2], 0), ([3, 4, 5], 5)):
         assert run("import", sheet([row(number) for number in rows])).exit_code == 0
         assert db.execute("SELECT hasta FROM busqueda_fts_limite").fetchone() == (limit,)
