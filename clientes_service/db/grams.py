@@ -29,8 +29,12 @@ def tokens(text: str) -> set[str]:
         *"".join(chunks),
         *[chunk[at : at + size] for chunk in chunks for size in (2, SHORT) for at in range(len(chunk) - size + 1)],
         *IN_TEXT.findall(text),
-        *[piece[at : at + LONGEST] for piece in PIECE.findall(text) for at in range(len(piece) - SHORT)],
+        *_endings(text),
     }
+
+
+def _endings(text: str) -> list[str]:
+    return [piece[at : at + LONGEST] for piece in PIECE.findall(text) for at in range(len(piece) - SHORT)]
 
 
 def is_token(word: str) -> bool:
@@ -50,4 +54,8 @@ def needed(word: str) -> list[str]:
 
 def listed(text: str, other: str = "") -> str:
     """The tokens of a text, without those of another one, as FTS5 reads them. The function `gramas` of SQL."""
-    return " ".join(tokens(text) - tokens(other) if other else tokens(text))
+    if not other:
+        return " ".join(tokens(text))
+    chunks = {*other.split()}
+    changed = tokens(" ".join([chunk for chunk in text.split() if chunk not in chunks])).difference(_endings(other))
+    return " ".join([token for token in changed if not (is_token(token) and token in other)])
