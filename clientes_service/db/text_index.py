@@ -7,17 +7,18 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from peewee import DatabaseError, PeeweeException
 
 from clientes_service.db import grams
 
-# The greatest key, whatever its sign.
-LAST_KEY = """
-    SELECT max((SELECT coalesce(max(clave), 0) FROM busqueda), (SELECT -coalesce(min(clave), 0) FROM busqueda))
+# The greatest key, whatever its sign, and that of the last text in the index.
+EXTENT = """
+    SELECT max((SELECT coalesce(max(clave), 0) FROM busqueda), (SELECT -coalesce(min(clave), 0) FROM busqueda)),
+        (SELECT hasta FROM busqueda_fts_limite)
 """
 ADD = """
     INSERT INTO busqueda_fts (rowid, gramas)
@@ -26,8 +27,16 @@ ADD = """
 """
 COMPARE = "INSERT INTO busqueda_fts (busqueda_fts, rank) VALUES ('integrity-check', 1)"
 LITERAL = re.compile("[%_!]")  # what LIKE would not take as itself
-FIRST_CHARACTER = "\x01"
-NEXT = "SELECT term FROM busqueda_fts_gramas WHERE term >= ? LIMIT 1"
+# The tokens that begin so, each sought behind the one before, past the list of texts that have it.
+TOKENS = """
+    WITH RECURSIVE found (term) AS (
+        SELECT (SELECT term FROM busqueda_fts_gramas WHERE term >= ?1 LIMIT 1)
+        UNION ALL
+        SELECT (SELECT term FROM busqueda_fts_gramas WHERE term >= found.term || char(1) LIMIT 1)
+        FROM found WHERE substr(found.term, 1, length(?1)) = ?1
+    )
+    SELECT term FROM found WHERE substr(term, 1, length(?1)) = ?1 LIMIT ?2
+"""
 INDEXED_WORDS = 16  # that FTS5 is asked for, the longest ones; its expressions have a limit
 INDEXED_TOKENS = 16  # of a word
 FEW = 10  # tokens that are quicker asked for one by one than as a beginning, which FTS5 merges into one list first
@@ -131,7 +140,7 @@ class Fts5Texts:
 
     def match(self, words: Sequence[str], are_positive: bool | None) -> Matches:
         """The keys of this sign, or of both, whose texts contain all words."""
-        last, limit = self._last(), self._limit()
+        last, limit = self._extent()
         if last - limit >= BEHIND:
             self.extend_in_background()
         asked = sorted(words, key=len, reverse=True)[:INDEXED_WORDS]
@@ -152,19 +161,9 @@ class Fts5Texts:
         if grams.is_token(word):
             return _quoted(word)
         if grams.is_beginning(word):
-            found = list(islice(self._tokens(word), FEW + 1))
+            found = [token for (token,) in self._engine.execute_sql(TOKENS, (word, FEW + 1))]
             return f"{_quoted(word)} *" if len(found) > FEW else f"({' OR '.join(map(_quoted, found or [word]))})"
         return " AND ".join(map(_quoted, grams.needed(word)[:INDEXED_TOKENS]))
-
-    def _tokens(self, beginning: str) -> Iterator[str]:
-        """Those that begin so, in order: each is sought behind the last one, past the list of texts that have it."""
-        token = beginning
-        while row := self._engine.execute_sql(NEXT, (token,)).fetchone():
-            [token] = row
-            if not token.startswith(beginning):
-                break
-            yield token
-            token += FIRST_CHARACTER
 
     def _is_common(self, expression: str, last: int) -> bool:
         """Whether to look at each text takes less time than to look up those that are found."""
@@ -174,10 +173,10 @@ class Fts5Texts:
 
     def extend(self, least: int) -> None:
         """Add the texts that the index has not yet, while they are so many; a transaction for each CHUNK of them."""
-        while self._last() - self._limit() >= least:
+        while self._is_behind(least):
             with self._engine.writing():
-                start = self._limit()
-                end = min(start + CHUNK, self._last())
+                last, start = self._extent()
+                end = min(start + CHUNK, last)
                 self._engine.execute_sql(ADD, (start, end, -end, -start))
                 self._engine.execute_sql("UPDATE busqueda_fts_limite SET hasta = ?", (end,))
             time.sleep(PAUSE)
@@ -205,10 +204,10 @@ class Fts5Texts:
             return f"the search index differs from its texts ({error})"
         return None
 
-    def _last(self) -> int:
-        [last] = self._engine.execute_sql(LAST_KEY).fetchone()
-        return int(last)
+    def _is_behind(self, least: int) -> bool:
+        last, limit = self._extent()
+        return last - limit >= least
 
-    def _limit(self) -> int:
-        [limit] = self._engine.execute_sql("SELECT hasta FROM busqueda_fts_limite").fetchone()
-        return int(limit)
+    def _extent(self) -> tuple[int, int]:
+        last, limit = self._engine.execute_sql(EXTENT).fetchone()
+        return last, limit

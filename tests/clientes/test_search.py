@@ -52,7 +52,7 @@ def check_index() -> None:
             db.execute("INSERT INTO busqueda_fts (busqueda_fts, rank) VALUES ('integrity-check', 1)")
 
 
-@pytest.mark.parametrize("few", [3, 1000])
+@pytest.mark.parametrize("few", [0, 1, 1000])
 @pytest.mark.parametrize("indexed", [0, 40, 60])
 def test_random_searches_agree_with_the_definition(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, indexed: int, few: int
@@ -194,7 +194,7 @@ def test_every_change_is_found_at_once(admin: Caller, is_indexed: bool) -> None:
 def test_a_search_may_ask_for_kinds_codes_and_documents(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "FEW", 2)
+    monkeypatch.setattr(search, "FEW", 1)
     persona = {"tipoCliente": "PERSONA", "tipoDocumento": "DNI", "numeroDocumento": "01234567"}
     people = [make_cliente(nombre="Ana Ríos", **persona)["id"] for _ in range(4)]
     firms = [make_cliente(nombre="Ríos SAC", codigoCliente=f"R{number}")["id"] for number in range(4)]
