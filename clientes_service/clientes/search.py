@@ -231,8 +231,7 @@ def _with_words(query: _Query, filters: Filters) -> tuple[_Query, int]:
     """Narrow a list to the clients in whose texts all words are, and count it."""
     words = (*filters.words, *kind_words(filters.tipo_cliente, filters.tipo_documento))
     matches = db.engine().texts.match(words, filters.vigente)
-    [count] = db.execute(matches.total, matches.params).fetchone()
-    [last] = db.execute(LAST).fetchone()
+    count, last = db.execute(f"{matches.total}, ({LAST})", matches.params).fetchone()
     if count**2 <= FEW * last:
         keys = db.execute(matches.keys, matches.params).fetchall() if count else []
         found = query.narrow(f"id IN ({', '.join(str(abs(key)) for (key,) in keys) or 'NULL'})", ()).sorted_afresh()
