@@ -102,12 +102,12 @@ def cliente(api: Wire) -> dict[str, Any]:
     return created
 
 
-def once(act: Callable[[Route], object]) -> Callable[[Route], None]:
-    """Act on the first request of a route alone; `times=1` would let go of it while it is still being acted on."""
+def once(method: str, act: Callable[[Route], object]) -> Callable[[Route], None]:
+    """Act on the first request with this method alone; `times=1` would let go of it while it is still being acted on."""
     used: list[Route] = []
 
     def handle(route: Route) -> None:
-        if used:
+        if used or route.request.method != method:
             route.fallback()
             return
         used.append(route)

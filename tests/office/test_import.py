@@ -293,7 +293,7 @@ def test_nobody_signs_out_in_the_middle_of_an_import(page: Page, api: Wire) -> N
 def test_a_rehearsal_that_was_given_up_while_the_session_was_renewed_is_not_shown(page: Page) -> None:
     renewing: list[Route] = []
     page.route("**/auth/refresh", lambda route: renewing.append(route))
-    page.route(IMPORT, once(lambda route: route.fulfill(status=401, json={"code": "NO_AUTENTICADO"})))
+    page.route(IMPORT, once("POST", lambda route: route.fulfill(status=401, json={"code": "NO_AUTENTICADO"})))
     with page.expect_request("**/auth/refresh"):
         choose(page, sheet("V1;Vilma;PERSONA;40840001;;", name="uno.csv"))
     rows = ("V2;Vera;PERSONA;40840002;;", "V3;Violeta;PERSONA;40840003;;")

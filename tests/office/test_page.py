@@ -131,7 +131,7 @@ def test_a_browser_of_an_old_laptop_is_enough(open_page: OpenPage) -> None:
 
 def test_the_focus_outlives_the_button_that_tries_again(open_page: OpenPage) -> None:
     page = open_page(Rol.ADMIN)
-    page.route("**/api/servicio", once(lambda route: route.abort()))
+    page.route("**/api/servicio", once("GET", lambda route: route.abort()))
     page.get_by_role("link", name="Servicio").click()
     page.get_by_role("button", name="Reintentar").focus()
     page.keyboard.press("Enter")

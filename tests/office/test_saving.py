@@ -162,7 +162,7 @@ def test_the_list_is_read_again_after_a_lost_answer(open_page: OpenPage, cliente
     edit(page, cliente)
     page.get_by_label("Teléfono").fill("953 123 987")
     path = f"**/api/clientes/{cliente['id']}"
-    page.route(path, once(lambda route: (route.fetch(), route.abort())))
+    page.route(path, once("PUT", lambda route: (route.fetch(), route.abort())))
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Guardar otra vez")).to_be_focused()
     page.get_by_role("button", name="Cancelar").click()
@@ -174,7 +174,7 @@ def test_the_list_is_read_again_after_a_lost_answer(open_page: OpenPage, cliente
 def test_a_deactivation_whose_answer_is_lost_is_seen_all_the_same(open_page: OpenPage, cliente: dict[str, Any]) -> None:
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
     expect(heading(page, cliente["nombre"])).to_be_visible()
-    page.route(f"**/api/clientes/{cliente['id']}", once(lambda route: (route.fetch(), route.abort())))
+    page.route(f"**/api/clientes/{cliente['id']}", once("DELETE", lambda route: (route.fetch(), route.abort())))
     page.get_by_role("button", name="Desactivar").click()
     expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
     expect(page.locator(".ficha .inactive")).to_be_visible()
@@ -224,7 +224,7 @@ def test_an_earlier_save_under_the_form_is_no_conflict_with_oneself(
 ) -> None:
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
     held = leave_while_it_is_saved(page, cliente, "953 000 111")
-    page.route(f"**/api/clientes/{cliente['id']}", once(lambda route: route.fulfill(json=cliente)))
+    page.route(f"**/api/clientes/{cliente['id']}", once("GET", lambda route: route.fulfill(json=cliente)))
     page.get_by_role("row", name=cliente["codigoCliente"]).get_by_role("link").first.click()
     edit(page, cliente)
     page.get_by_label("Correo").fill("nuevo@example.pe")
@@ -244,7 +244,7 @@ def test_a_field_that_is_typed_anew_after_a_lost_answer_is_no_conflict(
     page = open_page(Rol.OFICINA, f"/#/clientes/{cliente['id']}")
     edit(page, cliente)
     page.get_by_label("Teléfono").fill("953 000 111")
-    page.route(path, once(lambda route: (route.fetch(), route.abort())))
+    page.route(path, once("PUT", lambda route: (route.fetch(), route.abort())))
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Guardar otra vez").wait_for()
     page.get_by_label("Teléfono").fill("953 000 222")

@@ -101,7 +101,7 @@ def test_a_server_with_backups_of_its_own_and_a_full_disk_are_told(open_page: Op
 
 def test_without_an_answer_the_page_says_so_and_looks_again(open_page: Open) -> None:
     page = open_page(Rol.ADMIN)
-    page.route("**/api/servicio", once(lambda route: route.abort()))
+    page.route("**/api/servicio", once("GET", lambda route: route.abort()))
     page.get_by_role("link", name="Servicio").click()
     expect(page.get_by_role("alert")).to_contain_text("No hay respuesta")
     page.get_by_role("button", name="Actualizar").click()

@@ -304,7 +304,7 @@ def test_a_lost_answer_makes_no_second_user(usuarios: Page, api: Wire) -> None:
         route.fetch()
         route.abort()
 
-    usuarios.route("**/api/usuarios", once(lose))
+    usuarios.route("**/api/usuarios", once("POST", lose))
     dialog.get_by_role("button", name="Crear usuario").click()
     expect(dialog.get_by_role("alert")).to_contain_text("No hay respuesta")
     dialog.get_by_role("button", name="Crear usuario").click()
