@@ -103,7 +103,7 @@ def cliente(api: Wire) -> dict[str, Any]:
 
 
 def once(method: str, act: Callable[[Route], object]) -> Callable[[Route], None]:
-    """Act on the first request with this method alone; `times=1` would let go of it while it is still being acted on."""
+    """Act on the first request with this method; `times=1` would let go of it while it is still being acted on."""
     used: list[Route] = []
 
     def handle(route: Route) -> None:
