@@ -189,6 +189,19 @@ def test_a_copy_that_is_not_right_gets_no_name(
     assert names_in(folder) == before
 
 
+def test_a_database_is_copied_before_it_is_upgraded(back_up: Back, tmp_path: Path) -> None:
+    """Its texts are not all in the index of trigrams, which the upgrade replaces."""
+    engine = db.open_engine(f"sqlite:///{tmp_path}/vieja.db")
+    with engine.migrating():
+        db._runner(engine).up("0006_idempotencia")
+    engine.execute_sql("INSERT INTO busqueda (clave, texto) VALUES (1, 'maria quispe'), (2, 'rosa')")
+    engine.execute_sql("INSERT INTO busqueda_fts (rowid, texto) VALUES (1, 'maria quispe')")
+    engine.execute_sql("UPDATE busqueda_fts_limite SET hasta = 1")
+    engine.close()
+    result = back_up(DATABASE_URL=f"sqlite:///{tmp_path}/vieja.db")
+    assert result.exit_code == 0, result.stderr
+
+
 def test_damage_in_the_database_is_not_copied(
     app: Flask, make_cliente: Make, back_up: Back, folder: Path, tmp_path: Path
 ) -> None:
