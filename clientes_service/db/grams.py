@@ -43,8 +43,8 @@ def is_token(word: str) -> bool:
 
 
 def is_beginning(word: str) -> bool:
-    """Whether each text with this word, which is no token, has a token that begins with it."""
-    return not is_token(word) and len(word) <= LONGEST and bool(PIECE.fullmatch(word))
+    """Whether each text with this word has a token that begins with it."""
+    return len(word) <= LONGEST and bool(PIECE.fullmatch(word))
 
 
 def needed(word: str) -> list[str]:

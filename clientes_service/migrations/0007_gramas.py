@@ -7,7 +7,8 @@ def up(migrator, db):
             db.execute_sql(statement)
 
 
-# What is part of a token besides letters and digits: all but white space. The first six are those of the kinds.
+# What is part of a token besides letters and digits: all but white space. The first six are those of the kinds; quotes
+# are written as SQL and FTS5 take them for themselves.
 CHARACTERS = "\x01\x02\x03\x04\x05\x06" + "!#$%&()*+,-./:;<=>?@[\\]^_`{|}~" + '""' + "''''"
 
 # Of a text that keeps its key those tokens change that the other one has not.

@@ -237,6 +237,16 @@ def test_more_words_than_the_index_is_asked_for(consulta: Caller, make_cliente: 
     assert found(consulta, " ".join([*words, "zq"])) == [whole]
 
 
+def test_a_word_that_is_longer_than_a_token(consulta: Caller, make_cliente: Make) -> None:
+    long = "".join(chr(ord("a") + number * number % 23) for number in range(60))
+    whole, alike = make_cliente(nombre=long)["id"], make_cliente(nombre=f"{long[:40]}zz{long[42:]}")["id"]
+    for _ in range(30):
+        make_cliente(nombre="Otro")
+    db.engine().texts.extend(1)
+    assert found(consulta, long[:32]) == found(consulta, long[5:40]) == [whole, alike]
+    assert found(consulta, long[5:45]) == found(consulta, long) == [whole]
+
+
 def test_a_word_that_begins_many_tokens(consulta: Caller, make_cliente: Make) -> None:
     made = [make_cliente(nombre=f"Kolqe{chr(ord('a') + number)}")["id"] for number in range(text_index.FEW + 5)]
     db.engine().texts.extend(1)
