@@ -168,20 +168,25 @@ def spoil(monkeypatch: pytest.MonkeyPatch, *statements: str) -> None:
         ("DELETE FROM cliente WHERE id = 1", "has not the rows that were there: cliente"),
         ("DELETE FROM historial WHERE version = 1", "has not the rows that were there: historial"),
         ("UPDATE contador SET valor = 9", "has not the rows that were there: contador"),
-        ("DROP TRIGGER busqueda_fts_added", "the schema"),
+        ("DROP TRIGGER busqueda_changed", "the schema"),
         ("DELETE FROM schema_migration WHERE name LIKE '0004%'", "the schema"),
         ("INSERT INTO sesion VALUES ('x', 999, 1, 1)", "damaged: a row of sesion refers to none of usuario"),
-        ("INSERT INTO busqueda_fts (rowid, gramas) VALUES (77, 'de nadie')", "damaged: the search index differs"),
-        ("DELETE FROM busqueda_fts_data WHERE id > 10", "damaged: "),
+        ("DELETE FROM busqueda_gramas WHERE grama = 'a'", "damaged: the search index differs"),
+        ("UPDATE busqueda_gramas SET ids = x'' WHERE grama = 'a'", "damaged: the search index differs"),
+        ("UPDATE busqueda_gramas SET ids = x'0102030405060708090a' WHERE grama = 'a'", "damaged: the search index"),
+        ("INSERT INTO busqueda_gramas SELECT 7, grama, ids FROM busqueda_gramas", "damaged: the search index differs"),
+        ("DELETE FROM busqueda_cambios", "damaged: the search index differs"),
+        ("UPDATE busqueda_limite SET hasta = 3", "damaged: the search index differs"),
     ],
 )
 def test_a_copy_that_is_not_right_gets_no_name(
     make_cliente: Make, back_up: Back, folder: Path, monkeypatch: pytest.MonkeyPatch, statement: str, message: str
 ) -> None:
     make_cliente()
-    db.execute("INSERT INTO busqueda_fts (rowid, gramas) SELECT clave, gramas(texto) FROM busqueda")
-    db.execute("UPDATE busqueda_fts_limite SET hasta = 1")
-    make_cliente()  # which the index has not yet
+    make_cliente()
+    db.engine().texts.extend(1)
+    db.execute("UPDATE busqueda SET texto = 'nuevo' WHERE clave = 1")
+    make_cliente()  # which the index has not yet, nor the change
     assert back_up().exit_code == 0
     before = names_in(folder)
     spoil(monkeypatch, statement)

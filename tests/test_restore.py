@@ -324,9 +324,9 @@ BAD: list[tuple[Callable[[Path], Any], str]] = [
     (lambda file: edit(file, "DELETE FROM schema_migration"), "not a database of this service"),
     (lambda file: edit(file, "DELETE FROM schema_migration WHERE name LIKE '0003%'"), "not a database of this service"),
     (lambda file: edit(file, "CREATE TABLE ajena (id INTEGER)"), "ajena should be otherwise"),
-    (lambda file: edit(file, "DROP TRIGGER busqueda_fts_removed"), "busqueda_fts_removed should be otherwise"),
+    (lambda file: edit(file, "DROP TRIGGER busqueda_changed"), "busqueda_changed should be otherwise"),
     (lambda file: edit(file, "DROP TABLE historial"), "historial should be otherwise"),
-    (lambda file: edit(file, "DELETE FROM busqueda_fts_data WHERE id = 10"), "is damaged"),
+    (lambda file: edit(file, "INSERT INTO busqueda_gramas VALUES (0, 'x', x'01')"), "is damaged"),
 ]
 
 

@@ -1,23 +1,20 @@
-"""Which clients, in which order: the list's filters and sort, by pages, by cursors, or from end to end.
-
-Its queries are text: building them anew for each request took longer than running them.
-"""
+"""Which clients, in which order: the list's filters and sort, by pages, by cursors, or from end to end."""
 
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import astuple, dataclass, replace
-from functools import lru_cache
-from typing import Any
+from dataclasses import astuple, dataclass
+from functools import lru_cache, partial
 
 from clientes_service import db
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
+from clientes_service.clientes.lists import FIRST, LAST, STATE, Found, Place, Query, are_few
 from clientes_service.clientes.memory import Memory
 from clientes_service.clientes.models import code_key
-from clientes_service.clientes.rows import COLUMNS, Row
+from clientes_service.clientes.rows import Row
 from clientes_service.clientes.texts import kind_words, search_words
 from clientes_service.db import snapshot
-from clientes_service.db.text_index import contain
+from clientes_service.db.text_index import IndexedTexts, contain, key_is
 
 SORTABLE = {
     "id": "id",
@@ -27,19 +24,8 @@ SORTABLE = {
     "fechaModificacion": "fecha_modificacion",
 }
 VIGENTE = {"true": True, "false": False, "todos": None}
-# The key of a client's text; negative for inactive ones.
-KEYS = {True: "clave = cliente.id", False: "clave = -cliente.id", None: "clave IN (cliente.id, -cliente.id)"}
 CHUNK = 1000  # clients that `iterate_rows` reads at a time
 REMEMBERED = 500  # lists
-# Few clients that a search finds are looked at one by one; of many, the first in order are met soon among all. Either
-# takes as long where the square of their number is so many times that of all clients.
-FEW = 8
-LAST = "SELECT coalesce(max(id), 0) FROM cliente"
-
-# What differs after each commit that changes any client.
-STATE = "SELECT epoca || '-' || escrituras FROM contador"
-
-Place = tuple[Any, int]  # the sort key of a row, and its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,56 +70,11 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class _Query:
-    """A list as SQL: its condition, and the column that it is sorted by."""
-
-    condition: str
-    params: tuple[Any, ...]
-    column: str
-    is_descending: bool
-
-    def forward(self) -> str:
-        """The rows in order, from an offset."""
-        return self._select(self.condition, self.is_descending, ids_descend=False)
-
-    def backward(self) -> str:
-        """The rows in reverse, from an offset counted from the end."""
-        return self._select(self.condition, not self.is_descending, ids_descend=True)
-
-    def behind(self) -> str:
-        """The rows in order, behind a place."""
-        sign = "<" if self.is_descending else ">"
-        column = self.column
-        after = f"id {sign} ?" if column == "id" else f"{column} {sign}= ? AND ({column} {sign} ? OR id > ?)"
-        return self._select(f"{self.condition} AND {after}", self.is_descending, ids_descend=False)
-
-    def narrow(self, condition: str, params: tuple[Any, ...]) -> "_Query":
-        """The rows for which another condition holds, too."""
-        return replace(self, condition=f"{self.condition} AND {condition}", params=(*self.params, *params))
-
-    def sorted_afresh(self) -> "_Query":
-        """The same rows, which are so few that they are sorted rather than met along an index of all."""
-        return self if self.column == "id" else replace(self, column=f"({self.column} || '')")
-
-    def place_params(self, place: Place) -> tuple[Any, ...]:
-        """The parameters of a place in `behind`."""
-        key, id = place
-        return (id,) if self.column == "id" else (key, key, id)
-
-    def _select(self, condition: str, is_descending: bool, ids_descend: bool) -> str:
-        order = f"{self.column} {'DESC' if is_descending else 'ASC'}"
-        if self.column != "id":
-            order += f", id {'DESC' if ids_descend else 'ASC'}"
-        shown = f"{COLUMNS}, {self.column}, ({STATE})"
-        return f"SELECT {shown} FROM cliente WHERE {condition} ORDER BY {order} LIMIT ? OFFSET ?"
-
-
-@dataclass(frozen=True, slots=True)
 class _Counted:
-    """A list as SQL, and how many rows it has in a state of the directory."""
+    """A list, and how many rows it has in a state of the directory."""
 
     state: str
-    query: _Query
+    list: Query | Found
     total: int
 
 
@@ -144,27 +85,20 @@ def list_page(filters: Filters, page: int, size: int) -> Page:
     """Return one page (zero-based), of one moment with its total."""
     start = page * size
 
-    def read(query: _Query, total: int) -> list[Row]:
-        count = min(size, total - start)
-        if count <= 0:
-            return []
-        if start <= total // 2:
-            return _rows(query.forward(), (*query.params, count, start))
-        return _rows(query.backward(), (*query.params, count, total - start - count))[::-1]  # the end is nearer
+    def read(counted: _Counted) -> list[Row]:
+        count = min(size, counted.total - start)
+        return counted.list.page(start, count, counted.total) if count > 0 else []
 
-    rows, total, state = _with_total(filters, read)
-    following = None if start + size >= total or not rows else _place(rows[-1])
-    return Page(rows, total, following, state)
+    counted, rows = _with_total(filters, read)
+    following = None if start + size >= counted.total or not rows else _place(rows[-1])
+    return Page(rows, counted.total, following, counted.state)
 
 
 def list_behind(filters: Filters, place: Place, size: int) -> Page:
     """Return the rows behind a place, at a cost that does not grow with its depth."""
-
-    def read(query: _Query, total: int) -> list[Row]:
-        return _rows(query.behind(), (*query.params, *query.place_params(place), size + 1, 0))
-
-    rows, total, state = _with_total(filters, read)
-    return Page(rows[:size], total, _place(rows[size - 1]) if len(rows) > size else None, state)
+    counted, rows = _with_total(filters, lambda counted: counted.list.next(place, size + 1))
+    following = _place(rows[size - 1]) if len(rows) > size else None
+    return Page(rows[:size], counted.total, following, counted.state)
 
 
 def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
@@ -174,18 +108,12 @@ def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
     key unchanged, comes exactly once; what changes meanwhile may come as it was or as it is.
     """
     with snapshot():
-        query = _count_list(filters).query
-    rows = _rows(query.forward(), (*query.params, CHUNK, 0))
+        listed = _count_list(filters).list
+        rows = listed.page(0, CHUNK, CHUNK)
     while rows:
         yield rows
-        place = query.place_params(_place(rows[-1]))
-        rows = _rows(query.behind(), (*query.params, *place, CHUNK, 0)) if len(rows) == CHUNK else []
-
-
-def _rows(sql: str, params: tuple[Any, ...]) -> list[Row]:
-    """Rows of a client's columns, the sort key, and the state."""
-    rows: list[Row] = db.execute(sql, params).fetchall()
-    return rows
+        with snapshot():
+            rows = listed.next(_place(rows[-1]), CHUNK) if len(rows) == CHUNK else []
 
 
 def _place(row: Row) -> Place:
@@ -198,52 +126,62 @@ def current_state() -> str:
     return str(state)
 
 
-def _with_total(filters: Filters, read: Callable[[_Query, int], list[Row]]) -> tuple[list[Row], int, str]:
-    """What `read` finds, given the list as SQL and its total; that total, and the state; all of one moment.
+def _with_total(filters: Filters, read: Callable[[_Counted], list[Row]]) -> tuple[_Counted, list[Row]]:
+    """A list with its total, and what `read` finds in it, all of one moment.
 
-    What is remembered is tried first. If the rows say that no client has changed since, their one statement was all
-    that it took.
+    Of a query, what is remembered is tried first. If the rows say that no client has changed since, their one statement
+    was all that it took.
     """
     known = _counts.recall(filters)
-    if known and (rows := read(known.query, known.total)) and rows[0][-1] == known.state:
-        return rows, known.total, known.state
+    if known and isinstance(known.list, Query) and (rows := read(known)) and rows[0][-1] == known.state:
+        return known, rows
     with snapshot():
-        known = _count_list(filters)
-        return read(known.query, known.total), known.total, known.state
+        counted = _count_list(filters)
+        return counted, read(counted)
 
 
 def _count_list(filters: Filters) -> _Counted:
-    """The list as SQL and its total, remembered until the state is another one."""
-    query, state = _query(filters), current_state()
+    """The list and its total, which is remembered until the state is another one."""
+    state = current_state()
     known = _counts.recall(filters)
-    if known is None or known.state != state:
-        found = _with_words(query, filters) if filters.words else (query, _count(query))
-        known = _counts.keep(filters, _Counted(state, *found))
-    return known
+    if known is not None and known.state == state:
+        return known
+    listed, total = _count_words(filters) if filters.words else _count(_query(filters))
+    _counts.keep(filters, _Counted(state, listed.without_ids() if isinstance(listed, Found) else listed, total))
+    return _Counted(state, listed, total)
 
 
-def _count(query: _Query) -> int:
-    [total] = db.execute(f"SELECT count(*) FROM cliente WHERE {query.condition}", query.params).fetchone()
-    return int(total)
+def _count(query: Query) -> tuple[Query, int]:
+    return query, query.count()
 
 
-def _with_words(query: _Query, filters: Filters) -> tuple[_Query, int]:
-    """Narrow a list to the clients in whose texts all words are, and count it."""
+def _count_words(filters: Filters) -> tuple[Query | Found, int]:
+    """The clients in whose texts all words are, and how many they are."""
+    query, texts, are_active = _query(filters), db.engine().texts, filters.vigente
     words = (*filters.words, *kind_words(filters.tipo_cliente, filters.tipo_documento))
-    matches = db.engine().texts.match(words, filters.vigente)
+    if filters.numero_documento or filters.codigo_cliente:  # which few have, whose texts are read
+        return _count(_reading_texts(query, words, are_active))
+    if isinstance(texts, IndexedTexts):
+        ids = texts.find(words, are_active)
+        return Found(
+            partial(texts.find, words, are_active), Query("1 = 1", (), query.column, query.is_descending), ids
+        ), len(ids)
+    matches = texts.match(words, are_active)
     count, last = db.execute(f"{matches.total}, ({LAST})", matches.params).fetchone()
-    if count**2 <= FEW * last:
-        keys = db.execute(matches.keys, matches.params).fetchall() if count else []
-        found = query.narrow(f"id IN ({', '.join(str(abs(key)) for (key,) in keys) or 'NULL'})", ()).sorted_afresh()
-    else:
-        contains, patterns = contain(words, "texto")
-        text = f"SELECT 1 FROM busqueda WHERE {KEYS[filters.vigente]} AND {contains}"
-        found = query.narrow(f"EXISTS ({text})", patterns)
-    return found, _count(found) if filters.numero_documento or filters.codigo_cliente else count
+    if not are_few(count, last, FIRST):
+        return _reading_texts(query, words, are_active), count
+    ids = db.execute(matches.ids, matches.params).fetchall() if count else []
+    return query.of_ids([id for (id,) in ids]), count
+
+
+def _reading_texts(query: Query, words: tuple[str, ...], are_active: bool | None) -> Query:
+    contains, patterns = contain(words, "texto")
+    text = f"SELECT 1 FROM busqueda WHERE {key_is('cliente.id', are_active)} AND {contains}"
+    return query.narrow(f"EXISTS ({text})", patterns)
 
 
 @lru_cache(REMEMBERED)
-def _query(filters: Filters) -> _Query:
+def _query(filters: Filters) -> Query:
     wanted = {
         "vigente": filters.vigente,
         "tipo_cliente": filters.tipo_cliente,
@@ -261,4 +199,4 @@ def _query(filters: Filters) -> _Query:
     if filters.numero_documento:  # persona_clave has the index
         terms.append(f"persona_clave IN ({db.marks(personas)})")
         params += personas
-    return _Query(" AND ".join(terms) or "1 = 1", tuple(params), SORTABLE[name], direction == "desc")
+    return Query(" AND ".join(terms) or "1 = 1", tuple(params), SORTABLE[name], direction == "desc")

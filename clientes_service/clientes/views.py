@@ -13,6 +13,7 @@ from clientes_service.auth.guards import current_autor, requires
 from clientes_service.auth.roles import Permiso
 from clientes_service.clientes import rows, schemas, search, service
 from clientes_service.clientes.advertencias import Rules
+from clientes_service.clientes.lists import Place
 from clientes_service.clientes.memory import Memory
 from clientes_service.clientes.search import Filters
 from clientes_service.clientes.service import Escrito
@@ -224,7 +225,7 @@ def _without_place(query: bytes) -> str:
     return "".join(f"{urlencode([pair])}&" for pair in given if pair[0] not in ("page", "cursor"))
 
 
-def _read_place(cursor: str, filters: Filters) -> search.Place:
+def _read_place(cursor: str, filters: Filters) -> Place:
     """Where a list goes on. Raises CursorInvalido, and Validacion for the cursor of another list."""
     match decode_cursor(cursor, list):
         case [int(fingerprint), str() | int() as key, int(id)] if all(

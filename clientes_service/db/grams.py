@@ -1,25 +1,30 @@
 """What the index over the texts is made of: the tokens of a text, and those that a word is looked for by.
 
-FTS5 keeps for each token the texts that have it, and nothing else. Asking for one takes 25 ns for each of those texts.
-So a word should be one token, or few, that no other texts have than those with the word:
+For each token the index keeps which texts have it, and nothing else. To see more a text must be read, which takes a
+thousand times as long. So a word should be one token, or few, that no other texts have than those with the word:
 
 - Up to three characters in a row, and four of which one is a digit, are a token, white space apart.
 - A piece is what stands between white space and the digits 1 to 9. Each ending of a piece, of four characters or more,
-  is a token, up to its 32nd character: what begins with a word of letters is in the texts that have the word. Numbers
+  is a token, up to its 16th character: what begins with a word of letters is in the texts that have the word. Numbers
   would have too many endings. Zeros are part of a piece, because codes are padded with them.
-- A longer word with such digits is in some of the texts that have all of its tokens of four characters. Those are read.
+- The same endings with the digit behind the piece are tokens, and so is the whole piece with the digit before it.
+- A longer word with such digits is in some of the texts that have all of the tokens that are in it. Those are read.
 
-Whoever changes the tokens adds a migration that empties the index: triggers take out of it what this module says.
+Whoever changes the tokens adds a migration that empties the index: what this module says is what is taken out of it.
 """
 
 import re
 
 SHORT = 3
 NUMBERED = 4
-LONGEST = 32
+LONGEST = 16
+LAST = "\U0010ffff"  # of all characters
 IN_TEXT = re.compile(r"(?=((?=\S{0,3}[0-9])\S{4}))")  # each numbered token
 DIGIT = re.compile("[0-9]")
-PIECE = re.compile(r"[^1-9\s]{4,}")
+PIECE = r"[^1-9\s]{4,}"
+PIECES = re.compile(rf"([1-9]?)({PIECE})(?=([1-9]?))")
+BEGINNING = re.compile(rf"[1-9]?{PIECE}")
+ENDING = re.compile(rf"{PIECE}[1-9]")
 
 
 def tokens(text: str) -> set[str]:
@@ -34,28 +39,53 @@ def tokens(text: str) -> set[str]:
 
 
 def _endings(text: str) -> list[str]:
-    return [piece[at : at + LONGEST] for piece in PIECE.findall(text) for at in range(len(piece) - SHORT)]
+    endings = []
+    for before, piece, behind in PIECES.findall(text):
+        starts = range(len(piece) - SHORT)
+        endings += [piece[at : at + LONGEST] for at in starts]
+        if before:
+            endings.append((before + piece)[:LONGEST])
+        if behind:
+            endings += [piece[at:] + behind for at in starts[1 - LONGEST + SHORT :]]  # LONGEST with the digit
+    return endings
 
 
-def is_token(word: str) -> bool:
-    """Whether each text with this word has it as a token."""
-    return len(word) <= SHORT or (len(word) == NUMBERED and bool(DIGIT.search(word)))
+def is_sure(word: str) -> bool:
+    """Whether the texts with what is `sought` are those with the word, and no others."""
+    return _is_token(word) or _is_beginning(word)
 
 
-def is_beginning(word: str) -> bool:
+def sought(word: str) -> list[tuple[str, str]]:
+    """Of the tokens from one to another each text with the word has one, for each of these pairs."""
+    if _is_token(word):
+        return [_only(word)]
+    if _is_beginning(word):
+        return [_from(word)]
+    pairs = [_only(token) for token in IN_TEXT.findall(word)]
+    for piece in PIECES.finditer(word):
+        before, letters, behind = piece.groups()
+        if behind:
+            pairs.append(_only((letters + behind)[-LONGEST:]))
+            pairs += [_only((before + letters)[:LONGEST])] * bool(before)
+        else:
+            pairs.append(_from((before + letters)[:LONGEST]))
+    return [*dict.fromkeys(pairs)]
+
+
+def _is_token(word: str) -> bool:
+    if len(word) <= NUMBERED:
+        return len(word) <= SHORT or bool(DIGIT.search(word))
+    return len(word) <= LONGEST and bool(ENDING.fullmatch(word))
+
+
+def _is_beginning(word: str) -> bool:
     """Whether each text with this word has a token that begins with it."""
-    return len(word) <= LONGEST and bool(PIECE.fullmatch(word))
+    return len(word) <= LONGEST and bool(BEGINNING.fullmatch(word))
 
 
-def needed(word: str) -> list[str]:
-    """Tokens that each text with any other word has, among other texts."""
-    return [word[:LONGEST]] if PIECE.fullmatch(word) else [*dict.fromkeys(IN_TEXT.findall(word))]
+def _only(token: str) -> tuple[str, str]:
+    return token, token
 
 
-def listed(text: str, other: str = "") -> str:
-    """The tokens of a text, without those of another one, as FTS5 reads them. The function `gramas` of SQL."""
-    if not other:
-        return " ".join(tokens(text))
-    chunks = {*other.split()}
-    changed = tokens(" ".join([chunk for chunk in text.split() if chunk not in chunks])).difference(_endings(other))
-    return " ".join([token for token in changed if not (is_token(token) and token in other)])
+def _from(beginning: str) -> tuple[str, str]:
+    return beginning, beginning + LAST * LONGEST

@@ -8,16 +8,16 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import apsw
 from peewee import OperationalError
 from playhouse.apsw_ext import APSWDatabase
 
 from clientes_service.config import sqlite_file
-from clientes_service.db import file_lock, grams
+from clientes_service.db import file_lock
 from clientes_service.db.file_lock import DatabaseInUse
-from clientes_service.db.text_index import Fts5Texts
+from clientes_service.db.text_index import IndexedTexts
 
 BUSY_SECONDS = 10
 BUSY_PAUSE = 0.001
@@ -53,7 +53,7 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         self.file = Path(os.path.realpath(sqlite_file(url)))
         # Threads of one process queue here rather than in SQLite's busy handler, which polls and is not fair.
         self._writer = threading.Lock()
-        self.texts = Fts5Texts(self)
+        self.texts = IndexedTexts(self)
         # Not CREATE: a file that vanished is away, and must not be made anew as an empty one.
         super().__init__(str(self.file), pragmas=self.pragmas, flags=apsw.SQLITE_OPEN_READWRITE)
 
@@ -92,8 +92,6 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         conn.set_busy_handler(_wait_a_moment)
         # Or each statement that compares a bound value with an index would be compiled anew whenever one is bound.
         conn.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        listed = cast("Any", grams.listed)  # apsw expects a function of any number of values
-        conn.create_scalar_function("gramas", listed, deterministic=True, flags=apsw.SQLITE_INNOCUOUS)
         # peewee's migration history binds a datetime, which apsw, unlike sqlite3, does not turn into text.
         conn.convert_binding = lambda _cursor, _position, value: str(value)
 
@@ -148,11 +146,11 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         """Leave in the file and its log nothing of what was deleted or overwritten.
 
         secure_delete alone does not do: moving rows between pages leaves copies in the gaps of pages, which VACUUM
-        rebuilds, and FTS5 keeps tokens that no text has any more until it is told to merge all that it has. Raises
-        DatabaseBusy where a reader of an older state is in the way for BUSY_SECONDS.
+        rebuilds, and the index over the texts is behind what they are. Raises DatabaseBusy where a reader of an older
+        state is in the way for BUSY_SECONDS.
         """
+        self.texts.forget_changed()
         with self._alone_in_process():
-            self.execute_sql("INSERT INTO busqueda_fts (busqueda_fts) VALUES ('optimize')")
             self.execute_sql("VACUUM")
             busy, _, _ = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         if busy:
@@ -178,13 +176,13 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
 
     def damage(self) -> str | None:
         """What is wrong inside the file, if anything; its indexes are compared with their tables."""
-        [found] = self.execute_sql("PRAGMA integrity_check(1)").fetchone()  # asks FTS5, too
+        [found] = self.execute_sql("PRAGMA integrity_check(1)").fetchone()
         if found != "ok":
             return " ".join(str(found).split())  # in one line
         if broken := self.execute_sql("PRAGMA foreign_key_check").fetchone():
             return f"a row of {broken[0]} refers to none of {broken[2]}"
-        # The index of an older schema cannot be compared while it lacks texts, and the upgrade replaces it.
-        return self.texts.damage() if "busqueda_fts_textos" in self.schema() else None
+        # The upgrade of an older schema makes the index anew.
+        return self.texts.damage() if "busqueda_gramas" in self.schema() else None
 
     def schema(self) -> dict[str, str]:
         """What each table, view and trigger is, by name; the tables that SQLite makes for itself apart."""
@@ -193,7 +191,7 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
 
     def is_derived(self, table: str) -> bool:
         """Whether a table belongs to SQLite itself, or to the index over another one."""
-        return table.startswith(("sqlite_", "busqueda_fts"))
+        return table.startswith(("sqlite_", "busqueda_"))
 
     def exists(self) -> bool:
         """Whether there is a database to ask."""

@@ -1,72 +1,83 @@
-"""Finds the keys of the table `busqueda` whose texts contain words, by the index that each engine has for it.
+"""Finds the clients whose texts in the table `busqueda` contain words, by the index that each engine has for it.
 
-A key is positive or negative. A word is found anywhere in a text, and every character of it is literal.
+The key of a text is its client's id, negative while the client is inactive. A word is found anywhere in a text, and
+every character of it is literal.
 """
 
+import json
 import logging
 import re
 import threading
 import time
-from collections.abc import Sequence
-from itertools import chain
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from peewee import DatabaseError, PeeweeException
+from peewee import PeeweeException
+from peewee import __exception_wrapper__ as driver_errors  # type: ignore[attr-defined]
+from pyroaring import BitMap64
 
 from clientes_service.db import grams
 
-# The greatest key, whatever its sign, and that of the last text in the index.
+LITERAL = re.compile("[%_!]")  # what LIKE would not take as itself
+RANGES = {True: ("clave > 0",), False: ("clave < 0",), None: ("clave > 0", "clave < 0")}
+KEYS = {True: "clave = {0}", False: "clave = -{0}", None: "clave IN ({0}, -{0})"}
+
+# The greatest id, and the last one whose text is in the index.
 EXTENT = """
     SELECT max((SELECT coalesce(max(clave), 0) FROM busqueda), (SELECT -coalesce(min(clave), 0) FROM busqueda)),
-        (SELECT hasta FROM busqueda_fts_limite)
+        (SELECT hasta FROM busqueda_limite)
 """
-ADD = """
-    INSERT INTO busqueda_fts (rowid, gramas)
-    SELECT clave, gramas(texto) FROM busqueda WHERE clave > ? AND clave <= ?
-    UNION ALL SELECT clave, gramas(texto) FROM busqueda WHERE clave >= ? AND clave < ?
+WITH_TOKENS = """
+    WITH RECURSIVE bloques (bloque) AS (SELECT 0 UNION ALL SELECT bloque + 1 FROM bloques WHERE bloque < ?)
+    SELECT ids FROM bloques CROSS JOIN busqueda_gramas USING (bloque) WHERE grama BETWEEN ? AND ?
 """
-COMPARE = "INSERT INTO busqueda_fts (busqueda_fts, rank) VALUES ('integrity-check', 1)"
-LITERAL = re.compile("[%_!]")  # what LIKE would not take as itself
-# The tokens that begin so, each sought behind the one before, past the list of texts that have it.
-TOKENS = """
-    WITH RECURSIVE found (term) AS (
-        SELECT (SELECT term FROM busqueda_fts_gramas WHERE term >= ?1 LIMIT 1)
-        UNION ALL
-        SELECT (SELECT term FROM busqueda_fts_gramas WHERE term >= found.term || char(1) LIMIT 1)
-        FROM found WHERE substr(found.term, 1, length(?1)) = ?1
-    )
-    SELECT term FROM found WHERE substr(term, 1, length(?1)) = ?1 LIMIT ?2
+UNINDEXED = """
+    SELECT clave, texto FROM busqueda WHERE clave > ?1
+    UNION ALL SELECT clave, texto FROM busqueda WHERE clave < -?1
+    UNION ALL SELECT clave, texto FROM busqueda WHERE clave IN (SELECT id FROM busqueda_cambios)
+    UNION ALL SELECT clave, texto FROM busqueda WHERE clave IN (SELECT -id FROM busqueda_cambios)
 """
-INDEXED_WORDS = 16  # that FTS5 is asked for, the longest ones; its expressions have a limit
-INDEXED_TOKENS = 16  # of a word
-FEW = 10  # tokens that are quicker asked for one by one than as a beginning, which FTS5 merges into one list first
-COMMON = 8  # what more than one text of so many contains is common
-BEHIND = 1000  # texts without an index that are worth one
-CHUNK = 500  # texts that are added to the index in one transaction, which takes less than 0.1 s
+# The key and the text that the index has of a client, and those that it should have.
+CHANGED = """
+    SELECT id, cambio.clave, cambio.texto, busqueda.clave, busqueda.texto
+    FROM busqueda_cambios AS cambio CROSS JOIN busqueda ON busqueda.clave IN (id, -id) ORDER BY id LIMIT ?
+"""
+NEW = """
+    SELECT abs(clave), 0, '', clave, texto FROM busqueda WHERE clave > ?1 AND clave <= ?2
+    UNION ALL SELECT abs(clave), 0, '', clave, texto FROM busqueda WHERE clave < -?1 AND clave >= -?2
+"""
+# Of the clients from one id to another, what the index should have.
+AS_INDEXED = """
+    SELECT abs(clave), clave, texto FROM busqueda
+    WHERE clave BETWEEN ?1 AND ?2 AND clave NOT IN (SELECT id FROM busqueda_cambios)
+    UNION ALL SELECT abs(clave), clave, texto FROM busqueda
+    WHERE clave BETWEEN -?2 AND -?1 AND -clave NOT IN (SELECT id FROM busqueda_cambios)
+    UNION ALL SELECT id, clave, texto FROM busqueda_cambios WHERE id BETWEEN ?1 AND ?2
+"""
+STORED = "SELECT grama, ids FROM busqueda_gramas WHERE bloque = ?"
+STORE = "INSERT OR REPLACE INTO busqueda_gramas (bloque, grama, ids) VALUES (?, ?, ?)"
+REMOVE = "DELETE FROM busqueda_gramas WHERE bloque = ? AND grama = ?"
+
+BLOCK_BITS = 16  # of an id, which tell it from the others of its block; a bitmap keeps so many in one container
+ACTIVE, INACTIVE = " +", " -"  # what no text has: tokens for the sign of a key
+MANY = 3  # if one text in so many is to be read, all are, which takes less time than to look them up
+BEHIND = 1000  # texts that a search has to read, and that had better be indexed
+CHUNK = 1000  # texts that are indexed in one transaction, which takes 0.2 s
 PAUSE = 0.005  # seconds between two of them, for other writers
 
 logger = logging.getLogger(__name__)
 
-Part = tuple[str, str, Sequence[Any]]  # of a query: its column, what follows FROM, and parameters
+Ids = dict[str, list[int]]  # of clients, by token
 
 
 class Matches(NamedTuple):
-    """Two queries with the same parameters: the keys of some texts, and how many there are."""
+    """Two queries with the same parameters: the ids of some clients, and how many they are."""
 
-    keys: str
+    ids: str
     total: str
     params: tuple[Any, ...]
-
-
-class Range(NamedTuple):
-    """Keys of one sign."""
-
-    all: str
-    unindexed: str
-
-
-POSITIVE, NEGATIVE = Range("clave > 0", "clave > ?"), Range("clave < 0", "clave < -?")
-RANGES = {True: (POSITIVE,), False: (NEGATIVE,), None: (POSITIVE, NEGATIVE)}
 
 
 def contain(words: Sequence[str], column: str) -> tuple[str, tuple[str, ...]]:
@@ -81,37 +92,9 @@ def _all_of(terms: list[str]) -> str:
     return f"({_all_of(terms[:middle])} AND {_all_of(terms[middle:])})" if middle else terms[0]
 
 
-def _union(parts: Sequence[Part]) -> Matches:
-    """All of these parts, which have no key in common."""
-    return Matches(
-        " UNION ALL ".join(f"SELECT {column} FROM {rest}" for column, rest, _ in parts),
-        "SELECT " + " + ".join(f"(SELECT count(*) FROM {rest})" for _, rest, _ in parts),
-        tuple(chain.from_iterable(params for *_, params in parts)),
-    )
-
-
-def _scanned(words: Sequence[str], are_positive: bool | None) -> list[Part]:
-    """Every text is read."""
-    contains, patterns = contain(words, "texto")
-    return [("clave", f"busqueda WHERE {keys.all} AND {contains}", patterns) for keys in RANGES[are_positive]]
-
-
-def _indexed(expression: str, others: Sequence[str], are_positive: bool | None) -> Part:
-    """FTS5 is asked, and for other words the texts that it finds are read."""
-    tables, params, conditions = "busqueda_fts", [expression], ["busqueda_fts MATCH ?"]
-    if are_positive is not None:
-        conditions.append(f"busqueda_fts.rowid {'>' if are_positive else '<'} 0")
-    if others:
-        contains, patterns = contain(others, "busqueda.texto")
-        tables += " CROSS JOIN busqueda ON busqueda.clave = busqueda_fts.rowid"
-        conditions.append(contains)
-        params += patterns
-    return "busqueda_fts.rowid AS clave", f"{tables} WHERE {' AND '.join(conditions)}", params
-
-
-def _quoted(text: str) -> str:
-    """A text as FTS5 takes it for itself."""
-    return '"' + text.replace('"', '""') + '"'
+def key_is(id: str, is_active: bool | None) -> str:
+    """A condition that a key is that of the client with this id, who is active, or not, or either."""
+    return KEYS[is_active].format(id)
 
 
 class ScannedTexts:
@@ -120,66 +103,128 @@ class ScannedTexts:
     def __init__(self, engine: Any) -> None:
         self._engine = engine
 
-    def match(self, words: Sequence[str], are_positive: bool | None) -> Matches:
-        """The keys of this sign, or of both, whose texts contain all words."""
-        return _union(_scanned(words, are_positive))
+    def match(self, words: Sequence[str], are_active: bool | None) -> Matches:
+        """The clients, active or inactive ones or both, whose texts contain all words."""
+        contains, patterns = contain(words, "texto")
+        parts = [f"FROM busqueda WHERE {keys} AND {contains}" for keys in RANGES[are_active]]
+        return Matches(
+            " UNION ALL ".join(f"SELECT abs(clave) {part}" for part in parts),
+            "SELECT " + " + ".join(f"(SELECT count(*) {part})" for part in parts),
+            patterns * len(parts),
+        )
 
     def extend(self, least: int) -> None:
         """Nothing to do: every text is indexed when it is written."""
 
 
-class Fts5Texts:
-    """SQLite's FTS5 index (see `grams`) holds the texts up to a key, without its sign; those behind it are read.
+class IndexedTexts:
+    """The index of a SQLite file: for each token (see `grams`) a bitmap of the ids of the clients that have it.
 
-    So a writer of many texts need not wait for the index, which `extend` brings up to date some at a time. Triggers of
-    the database keep it so when an indexed text changes.
+    Bitmaps are joined and met in no time, however common the tokens, but to change them takes a writer too long. So the
+    index has the texts up to an id (`busqueda_limite`), and what changes of these is put aside by a trigger, as the
+    index has it (`busqueda_cambios`). A search reads what is not indexed, or changed; `extend` brings the index up to
+    date, some texts at a time.
     """
 
     def __init__(self, engine: Any) -> None:
         self._engine, self._extending = engine, threading.Lock()
 
-    def match(self, words: Sequence[str], are_positive: bool | None) -> Matches:
-        """The keys of this sign, or of both, whose texts contain all words."""
+    def find(self, words: Sequence[str], are_active: bool | None) -> BitMap64:
+        """The ids of the clients, active or inactive ones or both, whose texts contain all words."""
         last, limit = self._extent()
-        if last - limit >= BEHIND:
+        changed = self._ids("SELECT id FROM busqueda_cambios", ())
+        if last - limit + len(changed) >= BEHIND:
             self.extend_in_background()
-        asked = sorted(words, key=len, reverse=True)[:INDEXED_WORDS]
-        sure = {word for word in asked if grams.is_token(word) or grams.is_beginning(word)}
-        unsure = [word for word in words if word not in sure]
-        expression = " AND ".join(self._expression(word) for word in asked)
-        if unsure and self._is_common(expression, last):
-            return _union(_scanned(words, are_positive))
+        found = self._find_indexed(words, are_active, last, limit) - changed
         contains, patterns = contain(words, "texto")
-        unindexed = [
-            ("clave", f"busqueda WHERE {keys.unindexed} AND {contains}", (limit, *patterns))
-            for keys in RANGES[are_positive]
-        ]
-        return _union([_indexed(expression, unsure, are_positive), *unindexed])
+        keys = " OR ".join(RANGES[are_active])
+        unindexed = f"SELECT abs(clave) FROM ({UNINDEXED}) WHERE ({keys}) AND {contains}"
+        return found | self._ids(unindexed, (limit, *patterns))
 
-    def _expression(self, word: str) -> str:
-        """What FTS5 is asked for a word: itself, any token that begins with it, or all of its tokens."""
-        if grams.is_token(word):
-            return _quoted(word)
-        if grams.is_beginning(word):
-            found = [token for (token,) in self._engine.execute_sql(TOKENS, (word, FEW + 1))]
-            return f"{_quoted(word)} *" if len(found) > FEW else f"({' OR '.join(map(_quoted, found or [word]))})"
-        return " AND ".join(map(_quoted, grams.needed(word)[:INDEXED_TOKENS]))
+    def _find_indexed(self, words: Sequence[str], are_active: bool | None, last: int, limit: int) -> BitMap64:
+        sought = [spread for word in words for spread in grams.sought(word)]
+        if are_active is not None:
+            sign = ACTIVE if are_active else INACTIVE
+            sought.append((sign, sign))
+        found: BitMap64 | None = None
+        for spread in sought:
+            rows = self._engine.execute_sql(WITH_TOKENS, (limit >> BLOCK_BITS, *spread))
+            ids = BitMap64.union(BitMap64(), *[BitMap64.deserialize(stored) for (stored,) in rows])
+            found = ids if found is None else found & ids
+            if not found:
+                break
+        unsure = [word for word in words if not grams.is_sure(word)]
+        return self._having(unsure, found, are_active, last) if found and unsure else found or BitMap64()
 
-    def _is_common(self, expression: str, last: int) -> bool:
-        """Whether to look at each text takes less time than to look up those that are found."""
-        found = "SELECT count(*) FROM (SELECT 1 FROM busqueda_fts WHERE busqueda_fts MATCH ? LIMIT ?)"
-        [count] = self._engine.execute_sql(found, (expression, last // COMMON)).fetchone()
-        return bool(count >= last // COMMON)
+    def _having(self, words: Sequence[str], ids: BitMap64, are_active: bool | None, last: int) -> BitMap64:
+        """Those of the clients whose texts, which are read, contain all words."""
+        contains, patterns = contain(words, "texto")
+        if len(ids) * MANY > last:
+            keys = " OR ".join(RANGES[are_active])
+            return ids & self._ids(f"SELECT abs(clave) FROM busqueda WHERE ({keys}) AND {contains}", patterns)
+        listed = f"json_each(?) CROSS JOIN busqueda ON {key_is('value', are_active)}"
+        return self._ids(f"SELECT value FROM {listed} WHERE {contains}", (json.dumps([*ids]), *patterns))
+
+    def _ids(self, sql: str, params: Sequence[Any]) -> BitMap64:
+        return BitMap64(map(itemgetter(0), self._engine.execute_sql(sql, params)))
 
     def extend(self, least: int) -> None:
-        """Add the texts that the index has not yet, while they are so many; a transaction for each CHUNK of them."""
+        """Bring the index up to date, while it is behind by so many texts; a transaction for each CHUNK of them."""
         while self._is_behind(least):
             with self._engine.writing():
-                last, start = self._extent()
-                end = min(start + CHUNK, last)
-                self._engine.execute_sql(ADD, (start, end, -end, -start))
-                self._engine.execute_sql("UPDATE busqueda_fts_limite SET hasta = ?", (end,))
+                if not self._take_changed():
+                    self._take_new()
             time.sleep(PAUSE)
+
+    def forget_changed(self) -> None:
+        """Leave nothing in the index, or beside it, of what the texts were before they changed."""
+        changed = True
+        while changed:
+            with self._engine.writing():
+                changed = self._take_changed()
+
+    def _take_changed(self) -> bool:
+        """Bring some changed texts into the index; return whether there were any."""
+        changed = self._engine.execute_sql(CHANGED, (CHUNK,)).fetchall()
+        self._change(changed)
+        self._run_many("DELETE FROM busqueda_cambios WHERE id = ?", [(id,) for id, *_ in changed])
+        return bool(changed)
+
+    def _take_new(self) -> None:
+        last, limit = self._extent()
+        end = min(limit + CHUNK, last)
+        self._change(self._engine.execute_sql(NEW, (limit, end)))
+        self._engine.execute_sql("UPDATE busqueda_limite SET hasta = ?", (end,))
+
+    def _change(self, changes: Iterable[tuple[int, int, str, int, str]]) -> None:
+        """Change the index from what it has of these clients to what it should have."""
+        blocks: dict[int, tuple[Ids, Ids]] = defaultdict(lambda: (defaultdict(list), defaultdict(list)))
+        for id, old_key, old_text, key, text in changes:
+            came, left = blocks[id >> BLOCK_BITS]
+            had, has = _tokens(old_key, old_text), _tokens(key, text)
+            for token in has - had:
+                came[token].append(id)
+            for token in had - has:
+                left[token].append(id)
+        for block, (came, left) in blocks.items():
+            tokens = sorted(came.keys() | left.keys())
+            listed = f"{STORED} AND grama IN (SELECT value FROM json_each(?))"
+            bitmaps = {token: BitMap64() for token in tokens} | dict(self._stored(listed, (block, json.dumps(tokens))))
+            for token, ids in left.items():
+                bitmaps[token] -= BitMap64(ids)
+            for token, ids in came.items():
+                bitmaps[token] |= BitMap64(ids)
+            self._run_many(STORE, [(block, token, bitmap.serialize()) for token, bitmap in bitmaps.items() if bitmap])
+            self._run_many(REMOVE, [(block, token) for token, bitmap in bitmaps.items() if not bitmap])
+
+    def _stored(self, sql: str, params: Sequence[Any]) -> Iterator[tuple[str, BitMap64]]:
+        """Tokens and their bitmaps. Raises ValueError where one is damaged."""
+        for token, ids in self._engine.execute_sql(sql, params):
+            yield token, _bitmap(ids)
+
+    def _run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        with driver_errors:
+            self._engine.cursor().executemany(sql, rows)
 
     def extend_in_background(self) -> None:
         """Do so in a thread of its own, unless one is at it."""
@@ -196,18 +241,44 @@ class Fts5Texts:
             self._extending.release()
 
     def damage(self) -> str | None:
-        """Whether FTS5 finds that its index differs from the texts that it should have."""
-        try:
-            with self._engine.writing():
-                self._engine.execute_sql(COMPARE)
-        except DatabaseError as error:
-            return f"the search index differs from its texts ({error})"
+        """Whether the index differs from the texts that it should have."""
+        with self._engine.reading():
+            _, limit = self._extent()
+            blocks = [block for (block,) in self._engine.execute_sql("SELECT DISTINCT bloque FROM busqueda_gramas")]
+            for block in {*blocks, *range((limit >> BLOCK_BITS) + 1)}:
+                if not self._is_right(block, limit):
+                    return "the search index differs from its texts"
         return None
+
+    def _is_right(self, block: int, limit: int) -> bool:
+        first = block << BLOCK_BITS
+        right: dict[str, BitMap64] = defaultdict(BitMap64)
+        for id, key, text in self._engine.execute_sql(AS_INDEXED, (first, min(first + (1 << BLOCK_BITS) - 1, limit))):
+            for token in _tokens(key, text):
+                right[token].add(id)
+        try:
+            return all(right.pop(token, None) == ids for token, ids in self._stored(STORED, (block,))) and not right
+        except ValueError:
+            return False
 
     def _is_behind(self, least: int) -> bool:
         last, limit = self._extent()
-        return last - limit >= least
+        [changed] = self._engine.execute_sql("SELECT count(*) FROM busqueda_cambios").fetchone()
+        return bool(last - limit + changed >= least)
 
     def _extent(self) -> tuple[int, int]:
         last, limit = self._engine.execute_sql(EXTENT).fetchone()
         return last, limit
+
+
+def _tokens(key: int, text: str) -> set[str]:
+    """Those of a text and of the sign of its key; none without a key."""
+    return {*grams.tokens(text), ACTIVE if key > 0 else INACTIVE} if key else set()
+
+
+def _bitmap(stored: bytes) -> BitMap64:
+    """Raises ValueError where it is damaged."""
+    try:
+        return BitMap64.deserialize(stored)
+    except IndexError as error:  # it is empty
+        raise ValueError from error

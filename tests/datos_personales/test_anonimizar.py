@@ -130,8 +130,6 @@ def fill_and_erase(admin: Caller, make_cliente: Make, seed: int) -> list[str]:
             "tipoDocumento": "OTRO", "numeroDocumento": secret(number),
         }  # fmt: skip
 
-    # The smaller a page of FTS5 is, the more it says of what its pages begin with.
-    db.execute("INSERT INTO busqueda_fts (busqueda_fts, rank) VALUES ('pgsz', 64)")
     ids = [make_cliente(**values(number))["id"] for number in range(150)]
     db.engine().texts.extend(1)
     for _ in range(100):

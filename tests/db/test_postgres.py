@@ -56,7 +56,7 @@ def test_searches_work_for_a_user_who_may_not_create_extensions(
         assert db.upgrade(reader) == ["0005_busqueda"]
         reader.execute_sql("INSERT INTO busqueda (clave, texto) VALUES (1, 'maria')")
         matches = reader.texts.match(["ari"], True)
-        assert db.execute(matches.keys, matches.params, reader).fetchall() == [(1,)]
+        assert db.execute(matches.ids, matches.params, reader).fetchall() == [(1,)]
     finally:
         reader.close()
         db.execute(f'REVOKE ALL ON DATABASE "{database}" FROM modest')

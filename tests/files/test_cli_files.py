@@ -69,7 +69,7 @@ def test_very_many_new_clients_are_indexed_at_once(run: Run, sheet: Any, monkeyp
     monkeypatch.setattr("clientes_service.cli.files.LEFT_TO_SERVER", 2)
     for rows, limit in (([1, 2], 0), ([3, 4, 5], 5)):
         assert run("import", sheet([row(number) for number in rows])).exit_code == 0
-        assert db.execute("SELECT hasta FROM busqueda_fts_limite").fetchone() == (limit,)
+        assert db.execute("SELECT hasta FROM busqueda_limite").fetchone() == (limit,)
 
 
 def test_a_bad_row_is_named_in_a_table_and_nothing_is_stored(run: Run, sheet: Any) -> None:
