@@ -135,11 +135,13 @@ class IndexedTexts:
         changed = self._ids("SELECT id FROM busqueda_cambios", ())
         if last - limit + len(changed) >= BEHIND:
             self.extend_in_background()
-        found = self._find_indexed(words, are_active, last, limit) - changed
-        contains, patterns = contain(words, "texto")
-        keys = " OR ".join(RANGES[are_active])
-        unindexed = f"SELECT abs(clave) FROM ({UNINDEXED}) WHERE ({keys}) AND {contains}"
-        return found | self._ids(unindexed, (limit, *patterns))
+        found = self._find_indexed(words, are_active, last, limit)
+        if last > limit or changed:
+            contains, patterns = contain(words, "texto")
+            keys = " OR ".join(RANGES[are_active])
+            read = f"SELECT abs(clave) FROM ({UNINDEXED}) WHERE ({keys}) AND {contains}"
+            found = found - changed | self._ids(read, (limit, *patterns))
+        return found
 
     def _find_indexed(self, words: Sequence[str], are_active: bool | None, last: int, limit: int) -> BitMap64:
         sought = [spread for word in words for spread in grams.sought(word)]
@@ -178,17 +180,17 @@ class IndexedTexts:
 
     def forget_changed(self) -> None:
         """Leave nothing in the index, or beside it, of what the texts were before they changed."""
-        changed = True
-        while changed:
+        taken = CHUNK
+        while taken == CHUNK:
             with self._engine.writing():
-                changed = self._take_changed()
+                taken = self._take_changed()
 
-    def _take_changed(self) -> bool:
-        """Bring some changed texts into the index; return whether there were any."""
+    def _take_changed(self) -> int:
+        """Bring up to CHUNK changed texts into the index; return how many there were."""
         changed = self._engine.execute_sql(CHANGED, (CHUNK,)).fetchall()
         self._change(changed)
         self._run_many("DELETE FROM busqueda_cambios WHERE id = ?", [(id,) for id, *_ in changed])
-        return bool(changed)
+        return len(changed)
 
     def _take_new(self) -> None:
         last, limit = self._extent()
