@@ -18,7 +18,7 @@ from clientes_service.files.plan import Informe, Modo
 from clientes_service.historial.service import Autor, Origen
 
 WARNINGS_SHOWN = 20
-LEFT_TO_SERVER = 200_000  # new clients that the server indexes for searches by itself, in half a minute
+LEFT_TO_SERVER = 200_000  # new clients that the server indexes for searches by itself, within a minute
 
 
 @main.command("import")
