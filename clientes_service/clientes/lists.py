@@ -54,6 +54,10 @@ class Query:
         """So many rows behind a place, at a cost that does not grow with its depth."""
         return self.after(place).page(0, count, count)
 
+    def anew(self) -> "Query":
+        """The same list at any other moment."""
+        return self
+
     def count(self) -> int:
         """How many rows there are."""
         [total] = db.execute(f"SELECT count(*) FROM cliente WHERE {self.condition}", self.params).fetchone()
@@ -118,8 +122,8 @@ class Found:
     all: Query
     ids: BitMap64 | None = None  # what was found at this moment
 
-    def without_ids(self) -> "Found":
-        """The same list, to be kept: it finds them again each time, which takes less than they take of the memory."""
+    def anew(self) -> "Found":
+        """The same list at any other moment: to find the ids again takes less than they take of the memory."""
         return replace(self, ids=None)
 
     def page(self, start: int, count: int, total: int) -> list[Row]:

@@ -108,8 +108,9 @@ def iterate_rows(filters: Filters) -> Iterator[list[Row]]:
     key unchanged, comes exactly once; what changes meanwhile may come as it was or as it is.
     """
     with snapshot():
-        listed = _count_list(filters).list
-        rows = listed.page(0, CHUNK, CHUNK)
+        counted = _count_list(filters)
+        rows = counted.list.page(0, min(CHUNK, counted.total), counted.total)
+    listed = counted.list.anew()
     while rows:
         yield rows
         with snapshot():
@@ -147,7 +148,7 @@ def _count_list(filters: Filters) -> _Counted:
     if known is not None and known.state == state:
         return known
     listed, total = _count_words(filters) if filters.words else _count(_query(filters))
-    _counts.keep(filters, _Counted(state, listed.without_ids() if isinstance(listed, Found) else listed, total))
+    _counts.keep(filters, _Counted(state, listed.anew(), total))
     return _Counted(state, listed, total)
 
 
@@ -162,10 +163,8 @@ def _count_words(filters: Filters) -> tuple[Query | Found, int]:
     if filters.numero_documento or filters.codigo_cliente:  # which few have, whose texts are read
         return _count(_reading_texts(query, words, are_active))
     if isinstance(texts, IndexedTexts):
-        ids = texts.find(words, are_active)
-        return Found(
-            partial(texts.find, words, are_active), Query("1 = 1", (), query.column, query.is_descending), ids
-        ), len(ids)
+        ids, every = texts.find(words, are_active), Query("1 = 1", (), query.column, query.is_descending)
+        return Found(partial(texts.find, words, are_active), every, ids), len(ids)
     matches = texts.match(words, are_active)
     count, last = db.execute(f"{matches.total}, ({LAST})", matches.params).fetchone()
     if not are_few(count, last, FIRST):

@@ -14,9 +14,9 @@ import pytest
 from flask import Flask
 
 from clientes_service import db
-from clientes_service.clientes import search
+from clientes_service.clientes import lists, search
 from clientes_service.clientes.models import Cliente
-from clientes_service.clientes.rows import MEMBERS
+from clientes_service.clientes.rows import MEMBERS, NAMES
 from clientes_service.clientes.search import Filters, iterate_rows
 from clientes_service.files.columns import guard_cell, read_cell
 from clientes_service.files.exporter import MEDIA_TYPES, Formato, export_clientes
@@ -148,15 +148,22 @@ def test_a_database_that_is_away_is_an_error_and_no_empty_file(
     assert_problem(oficina.get("/api/clientes/exportar"), 503, "NO_DISPONIBLE")
 
 
+@pytest.mark.parametrize("words", [(), ("n",), ("n1",)])
+@pytest.mark.parametrize("few", [15, 100_000])
 @pytest.mark.parametrize("sort", ["id", "id,desc", "codigoCliente", "nombre,desc"])
 def test_who_was_there_throughout_comes_once_while_others_write(
-    oficina: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, sort: str
+    oficina: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, sort: str, few: int, words: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(search, "CHUNK", 3)
+    monkeypatch.setattr(lists, "FEW", few)
     throughout = {make_cliente(nombre=f"N{number % 3}")["id"] for number in range(20)}
+    if "n1" in words:
+        throughout = {id for id in throughout if id % 3 == 2}
     others = [make_cliente(nombre=f"N{number % 3}")["id"] for number in range(10)]
+    db.engine().texts.extend(1)
     seen: list[int] = []
-    for rows in iterate_rows(Filters(sort=sort)):
+    for rows in iterate_rows(Filters(sort=sort, words=words)):
+        assert all(row[NAMES.index("vigente")] for row in rows)
         seen += [row[0] for row in rows]
         if others:
             oficina.delete(f"/api/clientes/{others.pop()}")
