@@ -18,7 +18,7 @@ from clientes_service.clientes.rows import COLUMNS, Row
 # Few clients that a search finds are sorted; of many, the first in order are met soon among all: to sort one takes as
 # long as to pass by so many.
 FEW = 15
-FIRST = 20
+FIRST = 20  # of a list, which are what is mostly asked for
 LAST = "SELECT coalesce(max(id), 0) FROM cliente"
 
 # What differs after each commit that changes any client.

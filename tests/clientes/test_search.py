@@ -51,7 +51,7 @@ def check_index() -> None:
         assert db.engine().damage() is None
 
 
-@pytest.mark.parametrize("few", [0, 15, 100_000])
+@pytest.mark.parametrize("few", [0, 100_000])
 @pytest.mark.parametrize("indexed", [0, 40, 60])
 def test_random_searches_agree_with_the_definition(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, indexed: int, few: int
@@ -162,7 +162,7 @@ def test_a_search_goes_with_filters_order_and_cursors(oficina: Caller, make_clie
     assert oficina.get(f"/api/clientes?q=BOTICA&cursor={cursor}").status_code == 200  # the same search
 
 
-@pytest.mark.parametrize("few", [0, 15, 100_000])
+@pytest.mark.parametrize("few", [0, 100_000])
 @pytest.mark.parametrize("sort", [f"{name},{way}" for name in search.SORTABLE for way in ("asc", "desc")])
 def test_a_search_has_the_order_of_the_list_on_every_page(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, sort: str, few: int
