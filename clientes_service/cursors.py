@@ -5,6 +5,8 @@ import json
 import zlib
 from typing import Any, TypeVar
 
+import orjson
+
 from clientes_service import errors
 
 COMPACT = json.JSONEncoder(separators=(",", ":"))
@@ -24,7 +26,7 @@ def decode_cursor(cursor: str, kind: type[Place]) -> Place:
     if not cursor.isascii() or checksum != f"{zlib.crc32(packed.encode()):08x}":
         raise errors.CursorInvalido
     try:
-        place = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+        place = orjson.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
     except ValueError as error:
         raise errors.CursorInvalido from error
     if not isinstance(place, kind) or (isinstance(place, int) and abs(place) >= 2**63):

@@ -18,8 +18,8 @@ from clientes_service.clientes.rows import COLUMNS, Row
 # Few clients that a search finds are sorted; of many, the first in order are met soon among all: to sort one takes as
 # long as to pass by so many.
 FEW = 15
-FIRST = 20  # of a list, which are what is mostly asked for
-LAST = "SELECT coalesce(max(id), 0) FROM cliente"
+USUAL = 20  # of them are asked for
+LAST_ID = "SELECT coalesce(max(id), 0) FROM cliente"
 
 # What differs after each commit that changes any client.
 STATE = "SELECT epoca || '-' || escrituras FROM contador"
@@ -142,10 +142,11 @@ class Found:
         """So many rows behind a place."""
         found = self._found()
         if self.all.column == "id":
-            id = max(place[1], 1)  # a cursor may say anything
-            before, until = found.rank(id - 1), found.rank(id)
-            some = found[max(before - count, 0) : before] if self.all.is_descending else found[until : until + count]
-            return self._rows(some)
+            until = found.rank(place[1]) if place[1] > 0 else 0  # a cursor may say anything
+            if self.all.is_descending:
+                until -= place[1] > 0 and place[1] in found
+                return self._rows(found[max(until - count, 0) : until])
+            return self._rows(found[until : until + count])
         if _are_few(found, count):
             return self._sorted(found).next(place, count)
         return self._rows(_met(found, self.all.after(place).ids(), 0, count))
@@ -167,5 +168,5 @@ def _met(found: BitMap64, ids: Iterator[int], start: int, count: int) -> list[in
 
 
 def _are_few(found: BitMap64, wanted: int) -> bool:
-    [last] = db.execute(LAST).fetchone()
+    [last] = db.execute(LAST_ID).fetchone()
     return are_few(len(found), last, wanted)

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from clientes_service import db
 from clientes_service.clientes import documento
 from clientes_service.clientes.documento import TipoDocumento
-from clientes_service.clientes.lists import FIRST, LAST, STATE, Found, Place, Query, are_few
+from clientes_service.clientes.lists import LAST_ID, STATE, USUAL, Found, Place, Query, are_few
 from clientes_service.clientes.memory import Memory
 from clientes_service.clientes.models import code_key
 from clientes_service.clientes.rows import Row
@@ -166,8 +166,8 @@ def _count_words(filters: Filters) -> tuple[Query | Found, int]:
         ids, every = texts.find(words, are_active), Query("1 = 1", (), query.column, query.is_descending)
         return Found(partial(texts.find, words, are_active), every, ids), len(ids)
     matches = texts.match(words, are_active)
-    count, last = db.execute(f"{matches.total}, ({LAST})", matches.params).fetchone()
-    if not are_few(count, last, FIRST):
+    count, last = db.execute(f"{matches.total}, ({LAST_ID})", matches.params).fetchone()
+    if not are_few(count, last, USUAL):
         return _reading_texts(query, words, are_active), count
     ids = db.execute(matches.ids, matches.params).fetchall() if count else []
     return query.of_ids([id for (id,) in ids]), count

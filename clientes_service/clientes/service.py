@@ -10,7 +10,7 @@ from typing import Any
 
 from peewee import IntegrityError, fn
 
-from clientes_service import errors, idempotency
+from clientes_service import db, errors, idempotency
 from clientes_service.clientes import documento, rows
 from clientes_service.clientes.advertencias import Advertencia, Rules, refuse, warn_about
 from clientes_service.clientes.documento import DocumentoInvalido, TipoDocumento
@@ -148,6 +148,7 @@ def anonymize_cliente(id: int, precondition: Precondition, autor: Autor) -> Clie
             cliente.assign(ANONIMO | dict.fromkeys(OPTIONAL))
             cliente.vigente, cliente.anonimizado = False, True
             cliente.stamp().store()
+            db.engine().texts.forget(cliente.id)
             historial.erase(cliente.id)
             idempotency.erase(cliente.id, rows.written_as_json(cliente, []).decode())
             historial.record(cliente, Accion.ANONIMIZADO, {}, {}, autor)

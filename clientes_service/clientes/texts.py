@@ -11,7 +11,7 @@ AFTER_Z = "\U0010fffd"
 SEARCHED = (
     "nombre", "numero_documento", "codigo_cliente", "telefono", "email", "contacto_representante", "direccion",
 )  # fmt: skip
-# The kinds as words that nobody can type and no text contains, of three characters: a trigram index takes no fewer.
+# The kinds as words that nobody can type and no text contains, of three characters: PostgreSQL's index takes no fewer.
 CLIENTE_WORDS = {"PERSONA": "\x01\x03\x01", "EMPRESA": "\x01\x04\x01", "OTRO": "\x01\x05\x01"}
 DOCUMENTO_WORDS = {"RUC": "\x02\x03\x02", "DNI": "\x02\x04\x02", "CE": "\x02\x05\x02", "OTRO": "\x02\x06\x02"}
 SEPARATORS = re.compile(r"[\s\x00-\x1f\x7f-\x9f]+")

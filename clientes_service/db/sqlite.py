@@ -146,10 +146,8 @@ class Sqlite(APSWDatabase):  # type: ignore[misc]
         """Leave in the file and its log nothing of what was deleted or overwritten.
 
         secure_delete alone does not do: moving rows between pages leaves copies in the gaps of pages, which VACUUM
-        rebuilds, and the index over the texts is behind what they are. Raises DatabaseBusy where a reader of an older
-        state is in the way for BUSY_SECONDS.
+        rebuilds. Raises DatabaseBusy where a reader of an older state is in the way for BUSY_SECONDS.
         """
-        self.texts.forget_changed()
         with self._alone_in_process():
             self.execute_sql("VACUUM")
             busy, _, _ = self.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -42,7 +42,12 @@ UNINDEXED = """
 # The key and the text that the index has of a client, and those that it should have.
 CHANGED = """
     SELECT id, cambio.clave, cambio.texto, busqueda.clave, busqueda.texto
-    FROM busqueda_cambios AS cambio CROSS JOIN busqueda ON busqueda.clave IN (id, -id) ORDER BY id LIMIT ?
+    FROM busqueda_cambios AS cambio CROSS JOIN busqueda ON busqueda.clave IN (id, -id)
+"""
+# The ids of the clients that are so many behind another, among the active ones and the others.
+ENDS = """
+    SELECT (SELECT clave FROM busqueda WHERE clave > ?1 ORDER BY clave LIMIT 1 OFFSET ?2),
+        (SELECT -clave FROM busqueda WHERE clave < -?1 ORDER BY clave DESC LIMIT 1 OFFSET ?2)
 """
 NEW = """
     SELECT abs(clave), 0, '', clave, texto FROM busqueda WHERE clave > ?1 AND clave <= ?2
@@ -116,6 +121,9 @@ class ScannedTexts:
     def extend(self, least: int) -> None:
         """Nothing to do: every text is indexed when it is written."""
 
+    def forget(self, id: int) -> None:
+        """Nothing to do: nothing is kept of what a text was."""
+
 
 class IndexedTexts:
     """The index of a SQLite file: for each token (see `grams`) a bitmap of the ids of the clients that have it.
@@ -135,7 +143,11 @@ class IndexedTexts:
         changed = self._ids("SELECT id FROM busqueda_cambios", ())
         if last - limit + len(changed) >= BEHIND:
             self.extend_in_background()
-        found = self._find_indexed(words, are_active, last, limit)
+        try:
+            found = self._find_indexed(words, are_active, last, limit)
+        except ValueError:  # a bitmap is damaged
+            self.extend_in_background(is_anew=True)
+            found, limit = BitMap64(), 0  # all texts are read
         if last > limit or changed:
             contains, patterns = contain(words, "texto")
             keys = " OR ".join(RANGES[are_active])
@@ -151,20 +163,19 @@ class IndexedTexts:
         found: BitMap64 | None = None
         for spread in sought:
             rows = self._engine.execute_sql(WITH_TOKENS, (limit >> BLOCK_BITS, *spread))
-            ids = BitMap64.union(BitMap64(), *[BitMap64.deserialize(stored) for (stored,) in rows])
+            ids = BitMap64.union(BitMap64(), *[_bitmap(stored) for (stored,) in rows])
             found = ids if found is None else found & ids
             if not found:
                 break
         unsure = [word for word in words if not grams.is_sure(word)]
-        return self._having(unsure, found, are_active, last) if found and unsure else found or BitMap64()
+        return self._having(unsure, found, last) if found and unsure else found or BitMap64()
 
-    def _having(self, words: Sequence[str], ids: BitMap64, are_active: bool | None, last: int) -> BitMap64:
+    def _having(self, words: Sequence[str], ids: BitMap64, last: int) -> BitMap64:
         """Those of the clients whose texts, which are read, contain all words."""
         contains, patterns = contain(words, "texto")
         if len(ids) * MANY > last:
-            keys = " OR ".join(RANGES[are_active])
-            return ids & self._ids(f"SELECT abs(clave) FROM busqueda WHERE ({keys}) AND {contains}", patterns)
-        listed = f"json_each(?) CROSS JOIN busqueda ON {key_is('value', are_active)}"
+            return ids & self._ids(f"SELECT abs(clave) FROM busqueda WHERE {contains}", patterns)
+        listed = f"json_each(?) CROSS JOIN busqueda ON {key_is('value', None)}"
         return self._ids(f"SELECT value FROM {listed} WHERE {contains}", (json.dumps([*ids]), *patterns))
 
     def _ids(self, sql: str, params: Sequence[Any]) -> BitMap64:
@@ -174,32 +185,40 @@ class IndexedTexts:
         """Bring the index up to date, while it is behind by so many texts; a transaction for each CHUNK of them."""
         while self._is_behind(least):
             with self._engine.writing():
-                if not self._take_changed():
+                if self._take_changed(f"{CHANGED} LIMIT ?", CHUNK) < CHUNK:
                     self._take_new()
             time.sleep(PAUSE)
 
-    def forget_changed(self) -> None:
-        """Leave nothing in the index, or beside it, of what the texts were before they changed."""
-        taken = CHUNK
-        while taken == CHUNK:
-            with self._engine.writing():
-                taken = self._take_changed()
+    def forget(self, id: int) -> None:
+        """Leave nothing in the index, or beside it, of what a client's text was. For a transaction that is open."""
+        self._take_changed(f"{CHANGED} WHERE id = ?", id)
 
-    def _take_changed(self) -> int:
-        """Bring up to CHUNK changed texts into the index; return how many there were."""
-        changed = self._engine.execute_sql(CHANGED, (CHUNK,)).fetchall()
+    def _take_changed(self, sql: str, param: int) -> int:
+        """Bring changed texts into the index; return how many there were."""
+        changed = self._engine.execute_sql(sql, (param,)).fetchall()
         self._change(changed)
         self._run_many("DELETE FROM busqueda_cambios WHERE id = ?", [(id,) for id, *_ in changed])
         return len(changed)
 
     def _take_new(self) -> None:
         last, limit = self._extent()
-        end = min(limit + CHUNK, last)
-        self._change(self._engine.execute_sql(NEW, (limit, end)))
-        self._engine.execute_sql("UPDATE busqueda_limite SET hasta = ?", (end,))
+        ends = self._engine.execute_sql(ENDS, (limit, CHUNK - 1)).fetchone()
+        end = min([end for end in ends if end] or [last])
+        if self._change(self._engine.execute_sql(NEW, (limit, end))):
+            self._engine.execute_sql("UPDATE busqueda_limite SET hasta = ?", (end,))
 
-    def _change(self, changes: Iterable[tuple[int, int, str, int, str]]) -> None:
-        """Change the index from what it has of these clients to what it should have."""
+    def _begin_anew(self) -> None:
+        """Empty the index, which is damaged. For a transaction that is open."""
+        logger.error("the text index is damaged, and is made anew")
+        self._engine.execute_sql("UPDATE busqueda_limite SET hasta = 0")
+        self._engine.execute_sql("DELETE FROM busqueda_cambios")
+        self._engine.execute_sql("DELETE FROM busqueda_gramas")
+
+    def _change(self, changes: Iterable[tuple[int, int, str, int, str]]) -> bool:
+        """Change the index from what it has of these clients to what it should have.
+
+        Return whether that was done: an index that proves to be damaged is emptied instead.
+        """
         blocks: dict[int, tuple[Ids, Ids]] = defaultdict(lambda: (defaultdict(list), defaultdict(list)))
         for id, old_key, old_text, key, text in changes:
             came, left = blocks[id >> BLOCK_BITS]
@@ -211,13 +230,19 @@ class IndexedTexts:
         for block, (came, left) in blocks.items():
             tokens = sorted(came.keys() | left.keys())
             listed = f"{STORED} AND grama IN (SELECT value FROM json_each(?))"
-            bitmaps = {token: BitMap64() for token in tokens} | dict(self._stored(listed, (block, json.dumps(tokens))))
+            bitmaps = {token: BitMap64() for token in tokens}
+            try:
+                bitmaps.update(self._stored(listed, (block, json.dumps(tokens))))
+            except ValueError:
+                self._begin_anew()
+                return False
             for token, ids in left.items():
                 bitmaps[token] -= BitMap64(ids)
             for token, ids in came.items():
                 bitmaps[token] |= BitMap64(ids)
             self._run_many(STORE, [(block, token, bitmap.serialize()) for token, bitmap in bitmaps.items() if bitmap])
             self._run_many(REMOVE, [(block, token) for token, bitmap in bitmaps.items() if not bitmap])
+        return True
 
     def _stored(self, sql: str, params: Sequence[Any]) -> Iterator[tuple[str, BitMap64]]:
         """Tokens and their bitmaps. Raises ValueError where one is damaged."""
@@ -228,13 +253,20 @@ class IndexedTexts:
         with driver_errors:
             self._engine.cursor().executemany(sql, rows)
 
-    def extend_in_background(self) -> None:
+    def extend_in_background(self, is_anew: bool = False) -> None:
         """Do so in a thread of its own, unless one is at it."""
         if self._extending.acquire(blocking=False):
-            threading.Thread(target=self._extend_apart, name="text index", daemon=True).start()
+            try:
+                threading.Thread(target=self._extend_apart, args=[is_anew], name="text index", daemon=True).start()
+            except RuntimeError as error:  # there is no room for one: the next search tries again
+                self._extending.release()
+                logger.warning("the text index was not extended: %s", error)
 
-    def _extend_apart(self) -> None:
+    def _extend_apart(self, is_anew: bool) -> None:
         try:
+            if is_anew:
+                with self._engine.writing():
+                    self._begin_anew()
             self.extend(BEHIND)
         except PeeweeException as error:  # busy, full or away: the next search tries again
             logger.warning("the text index was not extended: %s", error)

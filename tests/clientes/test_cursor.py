@@ -10,7 +10,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from clientes_service import db
+from clientes_service.clientes import lists
 from clientes_service.clientes.models import Cliente
+from clientes_service.clientes.search import Filters
 from clientes_service.cursors import encode_cursor
 from tests.conftest import Caller, assert_problem
 
@@ -108,7 +110,11 @@ def test_who_was_there_throughout_comes_once_while_others_write(
     assert sorted(id for id in seen if id in stable) == sorted(stable)
 
 
-def test_who_was_there_throughout_comes_once_while_threads_write(tecnico: Caller, make_cliente: Make) -> None:
+@pytest.mark.parametrize(("typed", "few"), [("", 0), ("example", 0), ("example", 100_000)])
+def test_who_was_there_throughout_comes_once_while_threads_write(
+    tecnico: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, typed: str, few: int
+) -> None:
+    monkeypatch.setattr(lists, "FEW", few)
     rng = random.Random(3)
     stable = {make_cliente(nombre=rng.choice("aábñ") * 2)["id"] for _ in range(60)}
     done, failures = threading.Event(), list[BaseException]()
@@ -130,7 +136,16 @@ def test_who_was_there_throughout_comes_once_while_threads_write(tecnico: Caller
         finally:
             db.database.close()
 
-    threads = [threading.Thread(target=write, args=(seed,)) for seed in range(3)]
+    def index() -> None:
+        try:
+            while not done.wait(0.01):
+                db.engine().texts.extend(1)
+        except BaseException as error:
+            failures.append(error)
+        finally:
+            db.database.close()
+
+    threads = [threading.Thread(target=index), *[threading.Thread(target=write, args=(seed,)) for seed in range(3)]]
     for thread in threads:
         thread.start()
     try:
@@ -138,7 +153,8 @@ def test_who_was_there_throughout_comes_once_while_threads_write(tecnico: Caller
             seen: list[int] = []
             cursor = ""
             while cursor is not None:
-                path = f"/api/clientes?size={rng.randrange(5, 30)}&sort={sort}{cursor and f'&cursor={cursor}'}"
+                words = f"q={typed}&size={rng.randrange(5, 30)}&sort={sort}"
+                path = f"/api/clientes?{words}{cursor and f'&cursor={cursor}'}"
                 answer = tecnico.get(path).json
                 seen += [row["id"] for row in answer["content"]]
                 cursor = answer["nextCursor"]
@@ -181,7 +197,20 @@ def test_page_and_cursor_together_are_422(consulta: Caller, make_cliente: Make) 
 @pytest.mark.parametrize(
     "cursor",
     ["x", "-", "ñ", "a" * 900, encode_cursor(1), encode_cursor([1]), encode_cursor([1, None, 2]), encode_cursor({}),
-     encode_cursor([1, 2, 2**63]), encode_cursor(["x", "a", 1]), encode_cursor([1, [2], 3])],
+     encode_cursor([1, 2, 2**63]), encode_cursor([1, "\ud800", 1]), encode_cursor(["x", "a", 1]),
+     encode_cursor([1, [2], 3])],
 )  # fmt: skip
 def test_a_damaged_cursor_is_400(consulta: Caller, cursor: str) -> None:
     assert_problem(consulta.get(f"/api/clientes?cursor={cursor}"), 400, "CURSOR_INVALIDO")
+
+
+@pytest.mark.parametrize("typed", ["", "example"])
+def test_a_cursor_may_name_any_place(consulta: Caller, make_cliente: Make, typed: str) -> None:
+    made = [make_cliente()["id"] for _ in range(5)]
+    for sort in ("id,asc", "id,desc"):
+        fingerprint = Filters.from_query("true", typed, sort=sort).fingerprint()
+        for id in (-(2**63) + 1, -1, 0, 1, 3, 5, 6, 2**63 - 1):
+            cursor = encode_cursor([fingerprint, 1, id])
+            answer = consulta.get(f"/api/clientes?q={typed}&sort={sort}&cursor={cursor}")
+            behind = [other for other in made if other > id] if sort == "id,asc" else [x for x in made[::-1] if x < id]
+            assert [row["id"] for row in answer.json["content"]] == behind, (sort, id)

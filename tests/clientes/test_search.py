@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clientes_service import db
-from clientes_service.clientes import lists, search, texts
+from clientes_service.clientes import lists, search, texts, views
 from clientes_service.clientes.documento import TipoDocumento
 from clientes_service.clientes.models import TipoCliente
 from clientes_service.db import text_index
@@ -184,6 +184,31 @@ def test_a_search_has_the_order_of_the_list_on_every_page(
             behind += [row["id"] for row in answer["content"]]
             cursor = answer["nextCursor"] and f"&cursor={answer['nextCursor']}"
         assert behind == expected
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("sort", ["id", "nombre"])
+def test_all_that_a_search_reads_is_of_one_moment(
+    consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, sort: str
+) -> None:
+    for _ in range(3):
+        make_cliente()
+    find, asked = text_index.IndexedTexts.find, []
+
+    def find_in_snapshot(self: text_index.IndexedTexts, words: Any, are_active: bool | None) -> Any:
+        assert db.engine().in_transaction()
+        asked.append(words)
+        return find(self, words, are_active)
+
+    monkeypatch.setattr(text_index.IndexedTexts, "find", find_in_snapshot)
+    for _ in range(2):  # not remembered, and remembered
+        path = f"/api/clientes?q=example&sort={sort}&size=1"
+        cursor = consulta.get(path).json["nextCursor"]
+        assert len(consulta.get(f"{path}&cursor={cursor}").json["content"]) == 1
+        views._pages.clear()
+    [rows] = search.iterate_rows(search.Filters(words=("example",), sort=sort))
+    assert len(rows) == 3
+    assert len(asked) > 4
 
 
 @pytest.mark.parametrize("is_indexed", [False, True])

@@ -11,7 +11,7 @@ from clientes_service.db import grams
 TEXT = search_text(
     {
         "nombre": "Ñahui Condori S.A.C.", "numero_documento": "20100070970", "codigo_cliente": "CLI-000012",
-        "telefono": "+51 952-111 222", "email": "nahui12@example.pe", "contacto_representante": "Iñaki",
+        "telefono": "+51 952-111 222", "email": "constructora.andina7@example.pe", "contacto_representante": "Iñaki",
         "direccion": "Mz. B-2 Lt. 10, Urb. 28 de Julio", "tipo_cliente": "EMPRESA", "tipo_documento": "RUC",
     }
 )  # fmt: skip
