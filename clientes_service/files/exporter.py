@@ -10,7 +10,6 @@ from typing import Any
 from clientes_service.clientes.rows import MEMBERS, as_json, as_member
 from clientes_service.clientes.search import Filters, iterate_rows
 from clientes_service.files.columns import guard_cell
-from clientes_service.files.xlsx_stream import write_xlsx
 
 
 class Formato(StrEnum):
@@ -37,7 +36,11 @@ def export_clientes(filters: Filters, formato: Formato) -> Iterator[bytes]:
         return (b"".join(map(as_json, rows)) for rows in pages)
     is_csv = formato is Formato.CSV
     cells = ([[_cell(value, is_csv) for value in as_member(row).values()] for row in rows] for rows in pages)
-    return _write_csv(cells) if is_csv else write_xlsx(MEMBERS, cells)
+    if is_csv:
+        return _write_csv(cells)
+    from clientes_service.files.xlsx_stream import write_xlsx  # 1.6 MB of a worker, which most never need
+
+    return write_xlsx(MEMBERS, cells)
 
 
 def _cell(value: Any, runs_formulas: bool) -> str:
