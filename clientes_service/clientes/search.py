@@ -14,7 +14,8 @@ from clientes_service.clientes.models import code_key
 from clientes_service.clientes.rows import Row
 from clientes_service.clientes.texts import kind_words, search_words
 from clientes_service.db import snapshot
-from clientes_service.db.text_index import IndexedTexts, contain, key_is
+from clientes_service.db.text_index import IndexedTexts
+from clientes_service.db.text_scan import contain, key_is
 
 SORTABLE = {
     "id": "id",

@@ -10,7 +10,7 @@ from typing import Any
 
 from peewee import OperationalError, PeeweeException, PostgresqlDatabase
 
-from clientes_service.db.text_index import ScannedTexts
+from clientes_service.db.text_scan import ScannedTexts
 
 LOCK_SECONDS = 10
 # Keys of advisory locks, which are this database's own (PostgreSQL manual, 13.3.5).
@@ -51,7 +51,7 @@ class Postgres(PostgresqlDatabase):
         given = conninfo_to_dict(url)
         defaults: Any = {name: value for name, value in CONNECTION.items() if name not in given}
         super().__init__(url, prefer_psycopg3=True, **defaults)
-        self.texts = ScannedTexts(self)
+        self.texts = ScannedTexts()
         # peewee connects under one lock, though each thread has a connection of its own: where the server does not
         # answer, the threads of a process would wait for each other's timeouts.
         self._lock = nullcontext()
