@@ -15,21 +15,15 @@ from pyroaring import BitMap64
 from clientes_service import db
 from clientes_service.clientes.rows import COLUMNS, Row
 
-# Few clients that a search finds are sorted; of many, the first in order are met soon among all: to sort one takes as
-# long as to pass by so many.
-FEW = 15
-USUAL = 20  # of them are asked for
+# Few clients that a search finds are sorted; of many, those wanted are met soon among all: to sort one takes as long as
+# to pass by so many.
+SORTING = 15
 LAST_ID = "SELECT coalesce(max(id), 0) FROM cliente"
 
 # What differs after each commit that changes any client.
 STATE = "SELECT epoca || '-' || escrituras FROM contador"
 
 Place = tuple[Any, int]  # the sort key of a row, and its id
-
-
-def are_few(found: int, last: int, wanted: int) -> bool:
-    """Whether to sort so many of all clients, whose greatest id this is, takes no longer than to meet those wanted."""
-    return FEW * found**2 <= wanted * last
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,5 +162,6 @@ def _met(found: BitMap64, ids: Iterator[int], start: int, count: int) -> list[in
 
 
 def _are_few(found: BitMap64, wanted: int) -> bool:
+    """Whether to sort them takes no longer than to meet so many of them among all."""
     [last] = db.execute(LAST_ID).fetchone()
-    return are_few(len(found), last, wanted)
+    return bool(SORTING * len(found) ** 2 <= wanted * last)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from clientes_service import db
-from clientes_service.clientes import lists
+from clientes_service.clientes import lists, search
 from clientes_service.clientes.models import Cliente
 from clientes_service.clientes.search import Filters
 from clientes_service.cursors import encode_cursor
@@ -114,7 +114,8 @@ def test_who_was_there_throughout_comes_once_while_others_write(
 def test_who_was_there_throughout_comes_once_while_threads_write(
     tecnico: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, typed: str, few: int
 ) -> None:
-    monkeypatch.setattr(lists, "FEW", few)
+    monkeypatch.setattr(lists, "SORTING", few)
+    monkeypatch.setattr(search, "FEW", few)
     rng = random.Random(3)
     stable = {make_cliente(nombre=rng.choice("aábñ") * 2)["id"] for _ in range(60)}
     done, failures = threading.Event(), list[BaseException]()

@@ -56,7 +56,8 @@ def check_index() -> None:
 def test_random_searches_agree_with_the_definition(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, indexed: int, few: int
 ) -> None:
-    monkeypatch.setattr(lists, "FEW", few)
+    monkeypatch.setattr(lists, "SORTING", few)
+    monkeypatch.setattr(search, "FEW", few)
     rng = random.Random(20261124)
     names = [
         "Ñandú",
@@ -167,7 +168,8 @@ def test_a_search_goes_with_filters_order_and_cursors(oficina: Caller, make_clie
 def test_a_search_has_the_order_of_the_list_on_every_page(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, sort: str, few: int
 ) -> None:
-    monkeypatch.setattr(lists, "FEW", few)
+    monkeypatch.setattr(lists, "SORTING", few)
+    monkeypatch.setattr(search, "FEW", few)
     clients = [make_cliente(nombre=f"{'ZMA'[number % 3]} Botica {number % 4}") for number in range(40)]
     db.engine().texts.extend(1)
     whole = [row["id"] for row in consulta.get(f"/api/clientes?size=500&sort={sort}").json["content"]]
@@ -242,7 +244,8 @@ def test_every_change_is_found_at_once(admin: Caller, is_indexed: bool) -> None:
 def test_a_search_may_ask_for_kinds_codes_and_documents(
     consulta: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lists, "FEW", 100_000)
+    monkeypatch.setattr(lists, "SORTING", 100_000)
+    monkeypatch.setattr(search, "FEW", 1)
     persona = {"tipoCliente": "PERSONA", "tipoDocumento": "DNI", "numeroDocumento": "01234567"}
     people = [make_cliente(nombre="Ana Ríos", **persona)["id"] for _ in range(4)]
     firms = [make_cliente(nombre="Ríos SAC", codigoCliente=f"R{number}")["id"] for number in range(4)]

@@ -155,7 +155,8 @@ def test_who_was_there_throughout_comes_once_while_others_write(
     oficina: Caller, make_cliente: Make, monkeypatch: pytest.MonkeyPatch, sort: str, few: int, words: tuple[str, ...]
 ) -> None:
     monkeypatch.setattr(search, "CHUNK", 3)
-    monkeypatch.setattr(lists, "FEW", few)
+    monkeypatch.setattr(lists, "SORTING", few)
+    monkeypatch.setattr(search, "FEW", few)
     throughout = {make_cliente(nombre=f"N{number % 3}")["id"] for number in range(20)}
     if "n1" in words:
         throughout = {id for id in throughout if id % 3 == 2}
