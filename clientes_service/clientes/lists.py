@@ -136,11 +136,12 @@ class Found:
         """So many rows behind a place."""
         found = self._found()
         if self.all.column == "id":
-            until = found.rank(place[1]) if place[1] > 0 else 0  # a cursor may say anything
+            id = max(place[1], 0)  # a cursor may say anything
             if self.all.is_descending:
-                until -= place[1] > 0 and place[1] in found
+                until = found.rank(id - 1) if id else 0
                 return self._rows(found[max(until - count, 0) : until])
-            return self._rows(found[until : until + count])
+            start = found.rank(id)
+            return self._rows(found[start : start + count])
         if _are_few(found, count):
             return self._sorted(found).next(place, count)
         return self._rows(_met(found, self.all.after(place).ids(), 0, count))
