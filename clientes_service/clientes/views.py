@@ -228,12 +228,13 @@ def _without_place(query: bytes) -> str:
 def _read_place(cursor: str, filters: Filters) -> Place:
     """Where a list goes on. Raises CursorInvalido, and Validacion for the cursor of another list."""
     match decode_cursor(cursor, list):
-        case [int(fingerprint), str() | int() as key, int(id)] if all(
-            isinstance(number, str) or abs(number) < 2**63 for number in (key, id)
+        case [int(fingerprint), str() | int() as key, int(id)] if abs(id) < 2**63 and (
+            abs(key) < 2**63 if isinstance(key, int) else "\0" not in key
         ):
             if fingerprint != filters.fingerprint():
                 raise errors.Validacion(errors=[FieldError("cursor", OTHER_LIST)])
-            return key, id
+            if isinstance(key, int) == filters.sort.startswith("id"):  # all other orders are of texts
+                return key, id
     raise errors.CursorInvalido
 
 

@@ -215,3 +215,18 @@ def test_a_cursor_may_name_any_place(consulta: Caller, make_cliente: Make, typed
             answer = consulta.get(f"/api/clientes?q={typed}&sort={sort}&cursor={cursor}")
             behind = [other for other in made if other > id] if sort == "id,asc" else [x for x in made[::-1] if x < id]
             assert [row["id"] for row in answer.json["content"]] == behind, (sort, id)
+
+
+@pytest.mark.parametrize("typed", ["", "example"])
+@pytest.mark.parametrize("sort", [sort for sort in SORTS if "," in sort])
+def test_a_place_that_no_row_of_the_order_has_is_400(
+    consulta: Caller, make_cliente: Make, sort: str, typed: str
+) -> None:
+    make_cliente()
+    fingerprint = Filters.from_query("true", typed, sort=sort).fingerprint()
+    for key in ("x", "a\0", 1, -1, 2**62, True):
+        answer = consulta.get(f"/api/clientes?q={typed}&sort={sort}&cursor={encode_cursor([fingerprint, key, 1])}")
+        if (sort.startswith("id") and isinstance(key, int)) or (key == "x" and not sort.startswith("id")):
+            assert answer.status_code == 200, (key, answer.text)
+        else:
+            assert_problem(answer, 400, "CURSOR_INVALIDO")
