@@ -66,8 +66,9 @@ def sought(word: str) -> list[tuple[str, str]]:
         before, letters, behind = piece.groups()
         if behind:
             pairs.append(_only((letters + behind)[-LONGEST:]))
-            pairs += [_only((before + letters)[:LONGEST])] * bool(before)
-        else:
+        if behind and before:
+            pairs.append(_only((before + letters)[:LONGEST]))
+        if not behind:
             pairs.append(_from((before + letters)[:LONGEST]))
     return [*dict.fromkeys(pairs)]
 
